@@ -10,7 +10,7 @@ from pathlib import Path
 from . import vensim
 from .errors import Fault, ModelError
 from .files import read_bytes
-from .model import Model, Sketch, View
+from .model import Model, Sketch, View, data_variables
 from .scenario import TextChange, changed_texts
 from .xmile import XMILE_ENDINGS, Reading, read_xmile_sketch
 from .xmile import read_xmile as xmile_reading
@@ -36,7 +36,7 @@ def read_model(
         of more than one line, are read as the model itself, as by `model_from_text`.
     data : path or iterable of paths, optional
         Files with time series for the model's data variables (`.dat`, `.csv`, `.tab`); of a series in several files, the last
-        one counts. XMILE has no data variables.
+        one counts. Of models in XMILE, only those that Vensim exports have data variables.
     allow_files : iterable of paths, optional
         Folders outside of the model's own that the model may read workbooks and tables from.
     encoding : str, optional
@@ -125,12 +125,12 @@ def model_from_text(
     if is_xmile(text, path):
         _refuse_encoding(path, encoding)
         changed_texts({}, texts)
-        if not isinstance(data, str | os.PathLike) and not (data := list(data)):
-            return reading_of(text, path).model
-        what = (
-            "XMILE has no data variables; convert the model with `sdmodel convert`, and declare them in the .mdl file"
-        )
-        raise ModelError([Fault(path, what)])
+        model = reading_of(text, path).model
+        files = [data] if isinstance(data, str | os.PathLike) else list(data)
+        if files and not any(data_variables(model)):  # only Vensim's own export has some
+            what = "the model has no data variables, as usual in XMILE; convert it with `sdmodel convert`, and declare them in the .mdl file"
+            raise ModelError([Fault(path, what)])
+        return vensim.with_data_files(model, files)
     return vensim.model_from_text(text, path, data=data, allow_files=allow_files, encoding=encoding, texts=texts)
 
 

@@ -35,6 +35,26 @@ $192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,1
 _METHODS = {"euler": 0, "rk4-auto": 1, "diff": 2, "rk2-auto": 3, "rk2": 4, "rk4": 5}
 
 
+_TIMES_OF_XMILE = '<sim_specs method="Euler" time_units="Months"><start>1</start><stop>5</stop><dt>1</dt></sim_specs>'
+
+
+def build_xmile(
+    variables: str, *, specs: str = _TIMES_OF_XMILE, rest: str = "", dimensions: Mapping[str, str | int] | None = None
+) -> str:
+    """Return a file with these variables; a dimension has its labels as letters, or a number of them."""
+    dims = "".join(
+        f'<dim name="{name}" size="{labels}"/>'
+        if isinstance(labels, int)
+        else f'<dim name="{name}">{"".join(f"<elem name={label!r}/>" for label in labels)}</dim>'
+        for name, labels in (dimensions or {}).items()
+    )
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        '<xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">\n'
+        f"{specs}<dimensions>{dims}</dimensions>\n<model><variables>{variables}</variables></model>\n{rest}</xmile>"
+    )
+
+
 def model_text(
     equations: str,
     *,

@@ -34,6 +34,7 @@ from .data.gaps import data_gaps, missing_data, without_gaps
 from .data.variables import (
     NO_POINTS,
     NOW,
+    computed_data,
     data_keyword,
     data_reference,
     data_value,
@@ -42,6 +43,7 @@ from .data.variables import (
     points_in,
     points_name,
     with_points,
+    without_reading,
 )
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
@@ -108,6 +110,7 @@ from .subscripts import (
 from .text import equation_source, equation_text, number_text, quote_name, table_text
 
 if TYPE_CHECKING:  # the names of the table below, for type checkers
+    from .data.lookups import data_as_lookups
     from .diagram.layout import lay_out
     from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
     from .feedback.links import Link, Links, find_links
@@ -116,6 +119,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .units.checking import UnitMismatch, UnitReport, check_units, formula_units
 
 _NAMES = {
+    "data.lookups": "data_as_lookups",
     "diagram.layout": "lay_out",
     "diagram.views": "Arrow Colour Lettering Shape Sketch View Word WordKind",
     "feedback.links": "Link Links find_links",
@@ -215,8 +219,10 @@ __all__ = [
     "cell_name",
     "cells_in",
     "check_units",
+    "computed_data",
     "count_cells",
     "counts_labels",
+    "data_as_lookups",
     "data_gaps",
     "data_keyword",
     "data_reference",
@@ -289,5 +295,6 @@ __all__ = [
     "with_points",
     "with_slices",
     "without_gaps",
+    "without_reading",
     "without_subscripts",
 ]  # fmt: skip

@@ -207,7 +207,11 @@ class _Builder:
             what = f"the delays and smooths come to more than {MOST_HIDDEN:,} hidden stocks with '{self.element.name}'"
             raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])
         equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
-        dimensions = tuple(subscript.removesuffix(MARK) for subscript in subscripts)
+        ranges = dict(zip(self.equation.subscripts, self.element.dimensions, strict=True))  # that of a label
+        dimensions = tuple(
+            own if own in self.model.subscripts else ranges[own]
+            for own in (subscript.removesuffix(MARK) for subscript in subscripts)
+        )
         hidden = Element(name, kind, (equation,), dimensions, group=self.element.group, hidden=True)
         self.elements[hidden.key] = hidden
 

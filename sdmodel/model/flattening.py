@@ -10,6 +10,8 @@ from sympy import Expr
 
 from ..errors import Fault, ModelError
 from .algebra import NA, Numbers, OpaqueCall, VensimFunction, make_reference, number, walk
+from .data.lookups import data_as_lookups
+from .functions.data import ROWS
 from .names import display_name, key
 from .records import Element, Model, takes_model
 from .subscripts import TIME, Cell, SubscriptFault, bindings, write_out
@@ -36,7 +38,8 @@ def without_subscripts(model: Model) -> FlatModel:
     r"""Return the same model without subscripts: every cell becomes a variable of its own.
 
     The variable of `price[chat]` is called `price chat`; a number is added if something else has that name. Each variable
-    has the units, range, comment and group of its element, and reductions such as `SUM` are written out term by term.
+    has the units, range, comment and group of its element, and reductions such as `SUM` are written out term by term. Data is in
+    lookups.
 
     Parameters
     ----------
@@ -52,7 +55,8 @@ def without_subscripts(model: Model) -> FlatModel:
     Raises
     ------
     ModelError
-        If a range has no label in an equation, or the model has more than 20,000 cells.
+        If a range has no label in an equation, a function such as GET DATA MEAN asks for more of data than its value at a time, or
+        the model has more than 20,000 cells.
 
     Examples
     --------
@@ -63,6 +67,7 @@ def without_subscripts(model: Model) -> FlatModel:
     >>> [element.name for element in flat.model][:3]
     ['sales North', 'sales South', 'total']
     """
+    model = data_as_lookups(model)
     names, renamed = _names(model)
 
     def variable(cell: Cell) -> Expr:
@@ -83,10 +88,17 @@ def without_subscripts(model: Model) -> FlatModel:
                     raise ModelError([Fault(equation.place, str(fault))]) from None
                 if any(isinstance(part, OpaqueCall) for part in walk(expression)):
                     raise ModelError([Fault(equation.place, _of_arrays(whole))])
+                if asking := next((part for part in walk(expression) if _asks_data(part)), None):
+                    what = f"{asking.name} asks for more than a value at a time of data, which becomes a lookup"
+                    raise ModelError([Fault(equation.place, f"{what}; write its value as a constant")])
                 alone = replace(equation, expression=expression, subscripts=(), exceptions=())
                 elements[key(name)] = replace(element, name=name, equations=(alone,), dimensions=(), hidden=False)
     flat = replace(model, elements=MappingProxyType(elements), subscripts=MappingProxyType({}))
     return FlatModel(flat, MappingProxyType(names), renamed)
+
+
+def _asks_data(part: Expr) -> bool:
+    return isinstance(part, VensimFunction) and part.row in ROWS
 
 
 def _of_arrays(expression: Expr) -> str:

@@ -22,7 +22,7 @@ from ..extras import LazyModule, made_once
 from .algebra import Numbers, Slice, Table, VensimFunction, references_in, split_reference, walk
 from .evaluation import evaluate
 from .expansion import expand
-from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span
+from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span, taken
 from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
@@ -139,6 +139,14 @@ class Block(_Computed):
         for place, binding in zip(product(*map(range, self.frame.lengths)), self.frame.bindings(), strict=True):
             labels = tuple(own[place[axis]] for axis, own in self.columns if axis is not None)
             yield Assignment(Cell(self.key, labels), self.expression, binding)
+
+    def slices(self, subscript: int) -> Iterator[Block]:
+        """Yield the cells with each label of one subscript as a block of their own."""
+        along, labels = self.columns[subscript]
+        for label in dict.fromkeys(labels):
+            places = [place for place, own in enumerate(labels) if own == label]
+            frame, columns = self.frame.take(along, places), taken(self.columns, along, places)
+            yield Block(self.key, self.expression, frame, columns)
 
 
 Part = Assignment | Block
@@ -344,9 +352,10 @@ def _parts(model: Model, element: Element, equation: Equation) -> Iterable[Part]
 
 
 class _Graph:
-    """Which parts read which at a moment, by number; a block whose cells depend on each other becomes its cells.
+    """Which parts read which at a moment, by number; a block whose cells depend on each other becomes slices, or its cells.
 
-    `origin` has the number of the part that each came from.
+    Slices are enough where cells depend on those before them along one subscript, such as the passes of a search. `origin` has the
+    number of the part that each came from.
     """
 
     def __init__(
@@ -358,17 +367,52 @@ class _Graph:
         self.unequal: set[int] = set(known.unequal) if known else set()
         self._connect(known.whole if known else None)
         self.whole: Sequence[dict[int, None]] = self.reads
-        """What the parts read before blocks became their cells."""
-        split = self._blocks_to_split()
-        if split:
+        """What the parts read before blocks became slices or cells."""
+        unequal = self.unequal
+        if split := self._blocks_to_split():
+            steps = self._labels_of_steps(split - unequal)
+            self._replace({number: self._sliced(number, () if number in unequal else steps) for number in split})
+        if split := self._blocks_to_split():
             self._check_size(split)
-            pieces = [
-                (own, number)
-                for number, part in enumerate(self.parts)
-                for own in (part if number in split else (part,))
-            ]
-            self.parts, self.origin = [own for own, _ in pieces], [number for _, number in pieces]
-            self._connect()
+            self._replace({number: self.parts[number] for number in split})
+        self.unequal = unequal
+
+    def _replace(self, pieces: Mapping[int, Iterable[Part]]) -> None:
+        """Put other parts in the place of some, and connect them all."""
+        found = [
+            (own, self.origin[number]) for number, part in enumerate(self.parts) for own in pieces.get(number, (part,))
+        ]
+        self.parts, self.origin, self.unequal = [own for own, _ in found], [origin for _, origin in found], set()
+        self._connect()
+
+    def _labels_of_steps(self, recursive: Iterable[int]) -> set[str]:
+        """The labels of the subscripts along which blocks that depend on each other read another label than their own."""
+        blocks = [self.parts[number] for number in recursive]
+        keys, subscripts, found = {own.key for own in blocks}, self.model.subscripts, set[str]()
+        for own in blocks:
+            for name, indices, frame in chain.from_iterable(
+                own.frame.leaves(subscripts, expression) for expression in own.read(self.moment)
+            ):
+                if name in keys:
+                    for axis, labels in (frame.column(subscripts, index) for index in indices):
+                        mine = [column for along, column in own.columns if along == axis]
+                        if not any(map(set(labels).isdisjoint, mine)) and all(
+                            list(column) != list(labels) for column in mine
+                        ):
+                            found |= set(labels) if mine else set()
+        return found
+
+    def _sliced(self, number: int, steps: Container[str]) -> Iterable[Part]:
+        """A block as slices along the subscripts that have the labels of steps; as its cells where a slice has few."""
+        block = self.parts[number]
+        pieces: list[Any] = [block]
+        if isinstance(block, Block) and not block.returns_array:
+            for subscript, (_, labels) in enumerate(block.columns):
+                if any(label in steps for label in labels):
+                    pieces = [own for piece in pieces for own in piece.slices(subscript)]
+        if len(pieces) == 1:
+            return pieces
+        return chain.from_iterable([own] if len(own) >= FEWEST else own for own in pieces)
 
     def _blocks_to_split(self) -> set[int]:
         """The blocks whose cells depend on each other, or differ by more than where their numbers are."""

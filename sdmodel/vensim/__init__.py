@@ -9,6 +9,7 @@ from ..extras import lazy_names
 if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .document import Document, document_of, read_document
     from .edit.editor import OpenDocument, open_document, split_statement
+    from .external.series import with_data_files
     from .files.data import Points, read_data
     from .files.lines import check_names, read_placed_names, read_savelist, save_list_of
     from .files.optimisation import read_optimisation, read_payoff
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 _NAMES = {
     "document": "Document document_of read_document",
     "edit.editor": "OpenDocument open_document split_statement",
+    "external.series": "with_data_files",
     "files.data": "Points read_data",
     "files.lines": "check_names read_placed_names read_savelist save_list_of",
     "files.optimisation": "read_optimisation read_payoff",
@@ -73,5 +75,5 @@ __all__ = [
     "read_optimisation", "read_payoff", "read_placed_names", "read_reality_check",
     "read_samples", "read_sampling", "read_savelist", "read_scenario", "samples_text",
     "sampling_of_ranges", "sampling_text", "save_list_of", "scenario_from_text", "scenario_text", "sketch_from_text",
-    "split_levers", "split_statement", "text_for_diff", "under_scenario", "unformatted_parts", "views_of",
+    "split_levers", "split_statement", "text_for_diff", "under_scenario", "unformatted_parts", "views_of", "with_data_files",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ from ..model import (
     quote_name,
     table_text,
     takes_model,
+    without_reading,
 )
 from .read.syntax import METHODS
 from .sketch.views import sketch_text
@@ -113,6 +114,10 @@ def _blocks(model: Model, element: Element) -> Iterator[str]:
         if (keyword := data_keyword(model, expression)) is not None:
             words = (left, keyword, f":=\n\t{_folded(equation.text)}" if equation.text else "")
             both = " ".join(filter(None, words))
+        elif (computed := without_reading(model, expression)) is not None:
+            filled = "MISSING" in equation.text.upper()  # X IF MISSING, whose formula is longer
+            right = equation.text if filled else equation_source(model, computed[1])
+            both = f"{left} {computed[0]} :=\n\t{_folded(right)}"
         elif isinstance(expression, Table):
             both = f"{left}(\n\t{_folded(table_text(expression))})"
         else:

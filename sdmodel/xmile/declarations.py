@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import Fault, Place, format_count
-from ..model import Subscript, Table, key, nearest
-from .translation import CLASH, Gf, Macro, Variable, label_of, name_key, plain_name, split_names, split_qualified
+from ..model import Subscript, SubscriptMapping, Table, key, nearest
+from .extensions import KIND
+from .names import CLASH, label_of, name_key, plain_name, split_names, split_qualified
+from .scope import Gf, Macro, Variable
 from .tree import Node
 
-KINDS = ("stock", "flow", "aux", "gf")
+KINDS = ("stock", "flow", "aux", "gf", "vensim:data")
 """The tags of variables."""
 _MOST_LABELS = 1_000_000
 _MOST_MODULES = 1_000
@@ -46,7 +48,8 @@ class Declarations:
 def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
     """Return what a file declares, and the node of its main model."""
     found = Declarations()
-    for dim in (dim for part in root.all("dimensions") for dim in part.all("dim")):
+    dims = [dim for part in root.all("dimensions") for dim in part.all("dim")]
+    for dim in dims:
         _declare_dimension(dim, found)
     for unit in (unit for part in root.all("model_units") for unit in part.all("unit")):
         names = [
@@ -64,6 +67,8 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
         return found, None
     used = {name_key(main.attribute("name"))} if main.attribute("name") else set()
     _rename_labels(found, main)
+    for dim in dims:
+        _map_dimension(dim, found)
     _declare_model(main, "", named, used, found)
     for name, node in named.items():
         if name not in used:
@@ -71,9 +76,12 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
     return found, main
 
 
-def _declare_dimension(node: Node, found: Declarations) -> None:
+def _declare_dimension(node: Node, found: Declarations, whole: Sequence[str] = ()) -> None:
+    """Declare a dimension, and those that Vensim's export has inside of it: ranges of some of its labels, or of the `whole`."""
     name = plain_name(node.attribute("name"))
     labels = [plain_name(label.attribute("name")) for label in node.all("elem")]
+    if whole and not labels and node.attributes.get(KIND) in ("equivalent", "copy"):
+        labels = [*whole]
     size = node.attribute("size")
     if not labels and size:
         count = int(size) if size.isdigit() else 0
@@ -93,6 +101,33 @@ def _declare_dimension(node: Node, found: Declarations) -> None:
         found.fault(node.place, f"{what} is declared twice; delete one")
         return
     found.subscripts[key(name)] = Subscript(name, tuple(labels), comment=node.text_of("doc"), place=node.place)
+    for part in node.all("dim"):
+        _declare_dimension(part, found, labels)
+
+
+def _map_dimension(node: Node, found: Declarations) -> None:
+    """Add the mapping of a dimension in Vensim's export, which lists what each label stands for."""
+    own = found.subscripts.get(name_key(node.attribute("name")))
+    pairs = [(name_key(part.attribute("from")), name_key(part.attribute("to"))) for part in node.all("vensim:map")]
+    if own is not None and pairs:
+        ranges = found.subscripts
+        parts = {label_of(own, source): _part_of(target, ranges) for source, target in pairs}
+        wanted = {label for labels in parts.values() for label in labels}
+        family = next((name for name, other in ranges.items() if wanted <= other.positions.keys()), None)
+        if family is None or any(label not in parts for label in own.keys):
+            found.fault(node.place, f"the mapping of '{own.name}' does not lead to labels of one dimension; correct it")
+            return
+        mapping = SubscriptMapping(family, tuple(parts[label] for label in own.keys))
+        ranges[key(own.name)] = replace(own, mappings=(mapping,))
+    for part in node.all("dim"):
+        _map_dimension(part, found)
+
+
+def _part_of(name: str, ranges: Mapping[str, Subscript]) -> tuple[str, ...]:
+    """Return the labels that a name stands for: those of a dimension, or one."""
+    if name in ranges:
+        return ranges[name].keys
+    return next(((label,) for other in ranges.values() if (label := label_of(other, name)) is not None), (name,))
 
 
 def _declare_macro(node: Node, found: Declarations) -> None:
@@ -120,6 +155,7 @@ def _declare_model(node: Node, prefix: str, models: Mapping[str, Node], used: se
             )
         return
     for variables in node.all("variables"):
+        _note_left_out(variables, found)
         for child in variables.children:
             if child.tag in KINDS:
                 declare_variable(child, prefix, found)
@@ -130,6 +166,17 @@ def _declare_model(node: Node, prefix: str, models: Mapping[str, Node], used: se
     for variables in node.all("variables"):
         for module in variables.all("module"):
             _connect(module, prefix, found)
+
+
+def _note_left_out(variables: Node, found: Declarations) -> None:
+    """Note what stands among variables and does not take part in a run."""
+    known = (*KINDS, "module", "group")
+    texts = [part for part in variables.children if part.attributes.get(KIND) == "string"]
+    others = {part.tag: [*variables.all(part.tag)] for part in variables.children if part.tag not in known}
+    what = {"vensim:rc": "Reality Checks", "text": "text variables"}
+    for tag, parts in (({"text": texts} if texts else {}) | others).items():
+        first = plain_name(parts[0].attribute("name"))
+        found.notes.append(f"{what.get(tag, f'<{tag}>')}: {len(parts)} left out, such as '{first}'")
 
 
 def _declare_module(node: Node, prefix: str, models: Mapping[str, Node], used: set[str], found: Declarations) -> None:
@@ -150,7 +197,9 @@ def _declare_module(node: Node, prefix: str, models: Mapping[str, Node], used: s
 
 
 def declare_variable(node: Node, prefix: str, found: Declarations) -> None:
-    """Declare one variable."""
+    """Declare one variable; a text variable of Vensim's only served to read files."""
+    if node.attributes.get(KIND) == "string":
+        return
     name = plain_name(node.attribute("name"))
     if not name:
         found.fault(node.place, f"this <{node.tag}> has no name; give it one")
@@ -200,6 +249,9 @@ def labels_of_element(variable: Variable, node: Node, found: Declarations) -> tu
     for dimension, label in zip(variable.dimensions, given, strict=False):
         subscript = found.subscripts[dimension]
         own = label_of(subscript, label)
+        part = found.subscripts.get(label)
+        if own is None and part is not None and part.positions.keys() <= subscript.positions.keys():
+            own = label  # a range of some labels, as Vensim's export has them
         if own is None and label.isdigit() and 0 < int(label) <= len(subscript.keys):
             own = subscript.keys[int(label) - 1]
         if own is None:

@@ -14,7 +14,7 @@ from html import escape
 
 from ..model import Arrow, Element, Model, Shape, View, Word, WordKind, key
 from .equations import attribute, identifier
-from .translation import plain_name
+from .names import plain_name
 from .tree import Node
 
 _STOCK, _LETTER, _LINE = (45, 22), 4, 11

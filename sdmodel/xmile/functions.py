@@ -14,7 +14,9 @@ from sympy import Expr, S
 
 from ..model import (
     FUNCTIONS,
+    NA,
     REFUSED,
+    RUN_SETTINGS,
     add,
     divide,
     inverse,
@@ -33,7 +35,7 @@ TIMES: Mapping[str, Expr] = MappingProxyType(
     {"time": _TIME, "dt": _STEP, "starttime": _START, "stoptime": _END, "endtime": _END}
 )
 """Names for times and the time step, by key."""
-CONSTANTS: Mapping[str, Expr] = MappingProxyType({"pi": number(math.pi), "inf": number(LARGEST)})
+CONSTANTS: Mapping[str, Expr] = MappingProxyType({"pi": number(math.pi), "inf": number(LARGEST), ":na:": number(NA)})
 LOOKUPS: Mapping[str, str] = MappingProxyType(
     {"continuous": "LOOKUP", "extrapolate": "LOOKUP EXTRAPOLATE", "discrete": "LOOKUP BACKWARD"}
 )
@@ -42,6 +44,8 @@ REDUCTIONS: Mapping[str, str] = MappingProxyType(
     {"sum": "SUM", "prod": "PROD", "max": "VMAX", "min": "VMIN", "mean": "SUM"}
 )
 """The function over the cells of an array, for a call with one argument."""
+SETTINGS: Mapping[str, Expr] = MappingProxyType({key(name): make_reference(key(name)) for name in RUN_SETTINGS})
+"""Vensim's names of the times of a run, which its export keeps; a variable of that name comes first."""
 
 
 class UnsupportedError(Exception):
@@ -119,13 +123,21 @@ def _wave(shape: str) -> Callable[[Expr, Expr], Expr]:
     return lambda size, period: multiply(size, row(shape, multiply(number(2 * math.pi), _TIME, inverse(period))))
 
 
-def _random(name: str, *before: float) -> Callable[..., Expr]:
-    """Return the builder of a call with the bounds of Vensim's function first; without a seed the stream is that of seed 0."""
-    return lambda *arguments: row(name, *map(number, before), *arguments)
+def _random(name: str, count: int, *between: Expr, lowest: Expr = S.Zero) -> Callable[..., Expr]:
+    """Return the builder of a call with bounds, arguments, what Vensim's function takes besides, and the seed.
+
+    Without a seed, the stream is that of seed 0; bounds come after the seed.
+    """
+
+    def build(*arguments: Expr) -> Expr:
+        seed, low, high = (*arguments[count:], *(S.Zero, lowest, number(LARGEST))[len(arguments) - count :])
+        return row(name, low, high, *arguments[:count], *between, seed)
+
+    return build
 
 
-def _seeded(build: Callable[..., Expr], count: int) -> Callable[..., Expr]:
-    return lambda *arguments: build(*arguments[:count], arguments[count] if len(arguments) > count else S.Zero)
+def _uniform(low: Expr, high: Expr, seed: Expr = S.Zero) -> Expr:
+    return row("RANDOM UNIFORM", low, high, seed)
 
 
 _BUILTINS = (
@@ -155,16 +167,16 @@ _BUILTINS = (
     Builtin("STEP(height, start time)", lambda height, start: row("STEP", height, start)),
     Builtin("SINWAVE(amplitude, period)", _wave("SIN")),
     Builtin("COSWAVE(amplitude, period)", _wave("COS")),
-    Builtin("RANDOM(minimum, maximum[, seed])", _seeded(_random("RANDOM UNIFORM"), 2)),
-    Builtin("UNIFORM(minimum, maximum[, seed])", _seeded(_random("RANDOM UNIFORM"), 2)),
-    Builtin("NORMAL(mean, deviation[, seed])", _seeded(_random("RANDOM NORMAL", -LARGEST, LARGEST), 2)),
+    Builtin("RANDOM(minimum, maximum[, seed])", _uniform),
+    Builtin("UNIFORM(minimum, maximum[, seed])", _uniform),
+    Builtin("NORMAL(mean, deviation[, seed, minimum, maximum])", _random("RANDOM NORMAL", 2, lowest=number(-LARGEST))),
     Builtin(
-        "EXPRND(mean[, seed])",
-        _seeded(lambda mean, seed: row("RANDOM EXPONENTIAL", S.Zero, number(LARGEST), S.Zero, mean, seed), 1),
+        "EXPRND(mean[, seed, minimum, maximum])",
+        lambda mean, *rest: _random("RANDOM EXPONENTIAL", 2)(S.Zero, mean, *rest),
     ),
-    Builtin(
-        "POISSON(mean[, seed])",
-        _seeded(lambda mean, seed: row("RANDOM POISSON", S.Zero, number(LARGEST), mean, S.Zero, S.One, seed), 1),
+    Builtin(  # its mean is that of a unit of time
+        "POISSON(mean[, seed, minimum, maximum])",
+        lambda mean, *rest: _random("RANDOM POISSON", 1, S.Zero, S.One)(multiply(mean, _STEP), *rest),
     ),
     Builtin("GAMMALN(x)", lambda x: row("GAMMA LN", x)),
     Builtin("LOOKUPINV(table, y)", lambda table, y: row("LOOKUP INVERT", table, y)),
@@ -190,6 +202,7 @@ _INSTEAD: Mapping[str, str] = MappingProxyType(
                 "COUNTER, PV, FV, PMT, IRR, DERIVN, CGROWTH, RUNCUM, RUNMAX, RUNMIN, RUNMEAN, RUNSTDDEV, PERCENTILE, NORMALCDF, FACTORIAL, COMBINATIONS, "
                 "PERMUTATIONS, EXPBOUND, LOGISTICBOUND, INTERPOLATE, MAXSOFT, MINSOFT"
             ),
+            "write x^(1/n)": "ROOTN",
             "use stocks and flows without it": (
                 "CYCLETIME, THROUGHPUT, PROCTIME, REWORK, CAPACITY, CTFLOW, CTMAX, CTMEAN, CTMIN, CTSTDDEV, OSTATE, AGECOUNT, ATTRCOUNT, "
                 "ATTRMAX, ATTRMEAN, ATTRMIN, ATTRSTDDEV"
@@ -203,12 +216,15 @@ _INSTEAD: Mapping[str, str] = MappingProxyType(
 )
 
 
+def cure_of(own: str) -> str | None:
+    """Return what to write instead of a function of Stella that does not run, by its key; None for other names."""
+    return _INSTEAD.get(own)
+
+
 def unknown_builtin(name: str) -> str:
     """Return the message about a function that is neither XMILE's nor ours, or that does not run."""
-    own = key(name)
-    if own in _INSTEAD:
-        return f"{name.upper()} is not supported; {_INSTEAD[own]}"
-    return unknown_function(_REFUSED.get(own, name))
+    cure = cure_of(key(name))
+    return f"{name.upper()} is not supported; {cure}" if cure else unknown_function(_REFUSED.get(key(name), name))
 
 
 def look_up(how: str, table: Expr, x: Expr) -> Expr:

@@ -7,15 +7,16 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 from types import MappingProxyType
 
-from sympy import Expr, S
+from sympy import Expr, Indexed, S, Symbol
 
 from ..errors import Fault, ModelError, Place, format_count
 from ..files import decode_text
 from ..model import (
+    NO_POINTS,
+    NOW,
     RUN_SETTINGS,
     Element,
     Equation,
@@ -26,37 +27,36 @@ from ..model import (
     Numbers,
     Range,
     Sketch,
+    VensimFunction,
     add,
+    computed_data,
+    data_reference,
+    data_value,
     divide,
     find_faults,
     key,
     kind_of,
+    labels_of,
     make_reference,
     multiply,
     negate,
     number,
-    references_in,
+    points_name,
     split_reference,
+    transform,
     with_flows,
+    with_slices,
 )
 from .declarations import Declarations, declarations_of, declare_variable, labels_of_element
 from .diagrams import views_of
+from .drafts import modernize
+from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_data, net_flow, units_in_macro
 from .functions import UnsupportedError, row
+from .limits import limit_outflows, what_varies
+from .names import name_key, plain_name
+from .scope import Macro, Names, Scope, Variable
 from .syntax import Term, without_comments
-from .translation import (
-    Macro,
-    Names,
-    Scope,
-    Variable,
-    gf_of_cell,
-    is_lookup,
-    plain_name,
-    read_cells,
-    read_equation,
-    read_gf,
-    table_element,
-    translate,
-)
+from .translation import gf_of_cell, is_lookup, read_cells, read_equation, read_gf, table_element, translate
 from .tree import Node, parse_xml
 
 _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}
@@ -85,7 +85,7 @@ def read_xmile(content: bytes, path: str) -> Reading:
     ModelError
         If the content is not a model in XMILE; the error lists every fault, in the order of the file.
     """
-    root = parse_xml(content, path)
+    root = modernize(parse_xml(content, path))
     if root.tag != "xmile":
         what = f"the file is XML, but its first element is <{root.tag}> and not <xmile>; name a model in XMILE"
         raise ModelError([Fault(root.place, what)])
@@ -117,7 +117,7 @@ def read_xmile_sketch(content: bytes, path: str) -> Sketch:
     ModelError
         If the content is not XML.
     """
-    root = parse_xml(content, path)
+    root = modernize(parse_xml(content, path))
     try:
         kinds = {element.key: element.kind for element in read_xmile(content, path).model if not element.hidden}
     except ModelError:  # the tags say enough for a diagram
@@ -132,10 +132,15 @@ class _Reader:
     def __init__(self, root: Node, main: Node, found: Declarations) -> None:
         self.root, self.main, self.found = root, main, found
         self.names = Names(found.variables, found.subscripts, found.macros, self.expand)
+        self.declare_results()
         self.conveyors: dict[str, Variable] = {}
+        self.unknown: set[str] = set()
         for variable in found.variables.values():
             if (conveyor := variable.node.find("conveyor")) is not None:
                 self.add_conveyor(variable, conveyor)
+            if next(variable.node.all("conveyor", "queue", "oven"), None) is not None:
+                outflows = {key(variable.prefix + plain_name(part.text)) for part in variable.node.all("outflow")}
+                self.unknown |= outflows - self.conveyors.keys()
         self.groups: dict[str, str] = dict(found.groups)
         specs = [part for node in (main, root) for part in node.all("sim_specs")]
         self.specs = specs[0] if specs else None
@@ -143,6 +148,19 @@ class _Reader:
             kind: any(_says_yes(scope.find("non_negative")) for scope in self._behaviours(kind))
             for kind in ("stock", "flow")
         }
+
+    def declare_results(self) -> None:
+        """Declare the variables that calls of macros define besides their value."""
+        for owner in [*self.found.variables.values()] if self.found.macros else ():
+            for term in further_results(owner):
+                name = f"{owner.prefix}{plain_name(term.text)}"
+                result = Variable(name, owner.node, owner.prefix, owner.dimensions, is_result=True)
+                if result.key in self.found.variables:
+                    self.found.fault(
+                        owner.node.place, f"'{name}' is defined a second time, by a call of a macro; delete one"
+                    )
+                else:
+                    self.found.variables[result.key] = result
 
     def _behaviours(self, kind: str) -> Iterator[Node]:
         for node in (self.main, self.root):
@@ -161,20 +179,34 @@ class _Reader:
 
     def elements(self) -> dict[str, Element]:
         """Return all elements by key: those of the file, those that were added for them, and the settings of the run."""
-        elements = {name: self.element(variable) for name, variable in self.found.variables.items()}
+        variables = self.found.variables.items()
+        elements = {name: self.element(variable) for name, variable in variables if not variable.is_result}
+        elements |= self.names.results
         self.check_conveyors(elements)
-        elements = self.limited(elements)
+        elements = limit_outflows(elements, self.found.variables, self.is_limited)
         for element in self.names.added:
             elements.setdefault(element.key, element)
         elements |= self.settings(elements)
-        return with_flows(elements)
+        return with_flows({name: self.with_slices(element, elements) for name, element in elements.items()})
+
+    def with_slices(self, element: Element, elements: Mapping[str, Element]) -> Element:
+        """Return an element with slices in calls of functions that work on whole arrays."""
+
+        def change(part: Expr) -> Expr | None:
+            takes = isinstance(part, VensimFunction) and part.row.takes_arrays
+            return with_slices(part, elements, self.found.subscripts) if takes else None
+
+        if not any(call.row.takes_arrays for equation in element.equations for call in equation.calls):
+            return element
+        equations = (replace(own, expression=transform(own.expression, change)) for own in element.equations)
+        return replace(element, equations=tuple(equations))
 
     # Equations
 
     def element(self, variable: Variable) -> Element:
         node = variable.node
-        if is_lookup(variable) and not variable.source:
-            element = table_element(variable.name, variable)
+        if (table := self.names.with_table(variable)) is not None and is_lookup(table):
+            element = table_element(variable.name, table)
         else:
             equations = tuple(self.equations(variable))
             kind = kind_of([equation.expression for equation in equations])
@@ -201,6 +233,16 @@ class _Reader:
                 variable, variable.dimensions, stock.node, lambda scope: self.belt_end(stock, scope), ""
             )
             return
+        if variable.key in self.unknown and not node.text_of("eqn"):
+            return  # the fault of its stock is reported
+        if is_data(node):
+            yield from self.data(variable)
+            return
+        yield from self.written(variable)
+
+    def written(self, variable: Variable) -> Iterator[Equation]:
+        """Yield the equations of a variable that the file has: those of its cells, and that of all others."""
+        node, found = variable.node, self.found
         own_equation = node.find("eqn")
         cells = [(labels_of_element(variable, part, found), part) for part in node.all("element")]
         named = [
@@ -214,12 +256,57 @@ class _Reader:
         elif named and any(part.find("eqn") is not None for _, part in named):
             for labels, part in named:
                 yield from self.of_node(variable, labels, part)
+            if own_equation and own_equation.text.strip() and several is None:
+                yield from self.of_the_rest(variable, [labels for labels, _ in named])
+        elif node.find(EXCEPT) is not None:
+            yield from self.of_the_rest(variable, [])
         elif own_equation is None or not without_comments(own_equation.text).strip():
             if not variable.source:
                 where = node if own_equation is None else own_equation
                 found.fault(where.place, f"'{variable.name}' has no equation; write it, or connect the module's input")
         else:
             yield from self.of_node(variable, variable.dimensions, node)
+
+    def of_the_rest(self, variable: Variable, named: Sequence[tuple[str, ...]]) -> Iterator[Equation]:
+        """Yield the equations of the cells of a variable that have none of their own."""
+        ranges = self.found.subscripts
+        excepted = (labels_of_element(variable, cell, self.found) for cell in excepted_cells(variable.node))
+        named = [*dict.fromkeys([*named, *filter(None, excepted)])]
+        cells = {cell for labels in named for cell in product(*(labels_of(ranges, label) for label in labels))}
+        if len(cells) < math.prod(len(ranges[name].keys) for name in variable.dimensions):
+            for equation in self.of_node(variable, variable.dimensions, variable.node):
+                if equation.subscripts == variable.dimensions:
+                    yield replace(equation, exceptions=tuple(named))
+                elif equation.subscripts not in cells:
+                    yield equation
+
+    def data(self, variable: Variable) -> Iterator[Equation]:
+        """Yield the equation of a data variable of Vensim's, which has points of its own or is computed from other data."""
+        keyword, equation = data_parts(variable.node.find("eqn"), variable.node)
+        text = " ".join(equation.text.split())
+        if not text:
+            points = Equation(NO_POINTS, variable.dimensions, place=equation.place)
+            hidden = Element(points_name(variable.name), "lookup", (points,), variable.dimensions, hidden=True)
+            self.names.added.append(hidden)
+            value = data_value(data_reference(variable.key, *variable.dimensions), NOW, keyword)
+            yield Equation(value, variable.dimensions, place=equation.place)
+            return
+        yield from self.cells(
+            variable,
+            variable.dimensions,
+            equation,
+            lambda scope: computed_data(read_equation(scope, equation), keyword, self.data_behind),
+            text,
+        )
+
+    def data_behind(self, expression: Expr) -> tuple[str, tuple[str, ...]] | None:
+        """Return the data variable with points that an expression names, with its subscripts, or None."""
+        name, subscripts = split_reference(expression) if isinstance(expression, Symbol | Indexed) else ("", ())
+        variable = self.found.variables.get(name)
+        if variable is None or not is_data(variable.node):
+            return None
+        has_points = not data_parts(variable.node.find("eqn"), variable.node)[1].text.strip()
+        return (name, subscripts) if has_points else None
 
     def of_node(self, variable: Variable, subscripts: tuple[str, ...], node: Node) -> Iterator[Equation]:
         """Yield the equations in a node: of the whole variable, or of one of its cells."""
@@ -263,7 +350,8 @@ class _Reader:
 
     def rate(self, variable: Variable, scope: Scope) -> Expr:
         """Return what flows into a stock minus what flows out; into a stock, a flow may be converted to other units."""
-        terms = []
+        net = net_flow(variable.node)
+        terms = [] if net is None else [read_equation(scope, net)]
         for part in variable.node.all("inflow", "outflow"):
             scope_here = replace(scope, node=part)
             name = _quoted(plain_name(part.text))
@@ -280,53 +368,7 @@ class _Reader:
             terms.append(flow if part.tag == "inflow" else negate(flow))
         return add(*terms) if len(terms) > 1 else terms[0] if terms else S.Zero
 
-    # Stocks that may not become negative, and conveyors
-
-    def limited(self, elements: dict[str, Element]) -> dict[str, Element]:
-        """Return elements in which the outflows of non-negative stocks take no more than there is, in their order.
-
-        An outflow takes at most what is in the stock and flows in during a time step, less what the outflows before it take (Stella's
-        rule). An inflow that itself depends on the outflow does not count. A stock that shares an outflow has its net flow limited.
-        """
-        drains: dict[str, list[str]] = {}
-        for variable in self.found.variables.values():
-            for part in variable.node.all("outflow") if variable.node.tag == "stock" else ():
-                drains.setdefault(key(variable.prefix + plain_name(part.text)), []).append(variable.key)
-        for name, variable in self.found.variables.items():
-            if (
-                variable.node.tag == "stock"
-                and not variable.source
-                and self.is_limited(variable.node)
-                and name in elements
-            ):
-                outflows = [key(variable.prefix + plain_name(part.text)) for part in variable.node.all("outflow")]
-                alone = all(len(drains[flow]) == 1 and flow in elements for flow in outflows)
-                if not variable.node.all("outflow"):
-                    continue
-                elements |= self._limit_flows(name, outflows, elements) if alone else self._limit_net(name, elements)
-        return elements
-
-    def _limit_net(self, name: str, elements: Mapping[str, Element]) -> dict[str, Element]:
-        def limit(equation: Equation) -> Equation:
-            rate, initial = equation.expression.args
-            most = negate(divide(make_reference(name, *equation.subscripts), _TIME_STEP))
-            return replace(equation, expression=row("INTEG", row("MAX", rate, most), initial))
-
-        element = elements[name]
-        return {name: replace(element, equations=tuple(map(limit, element.equations)))}
-
-    def _limit_flows(self, name: str, outflows: Sequence[str], elements: Mapping[str, Element]) -> dict[str, Element]:
-        changed: dict[str, Element] = {}
-        inflows = _references(elements[name].equations[0].expression.args[0]) if elements[name].equations else []
-        for place, flow in enumerate(outflows):
-            element = elements[flow]
-            shape = element.dimensions
-            counted = [part for part in inflows if part not in outflows and elements[part].dimensions == shape]
-            counted = [part for part in counted if flow not in _causes(part, elements)]
-            limit = partial(_limited, name, counted, outflows[:place])
-            if shape == elements[name].dimensions:
-                changed[flow] = replace(element, kind="flow", equations=tuple(map(limit, element.equations)))
-        return changed
+    # Conveyors
 
     def add_conveyor(self, stock: Variable, conveyor: Node) -> None:
         """Remember the outflow of a conveyor, which has no equation of its own; what DELAY cannot do is refused."""
@@ -362,17 +404,14 @@ class _Reader:
         for flow, stock in self.conveyors.items():
             for equation in elements[flow].equations if flow in elements else ():
                 time = equation.expression.args[1] if equation.expression.args else S.Zero
-                changing = [
-                    name for name in _references(time) if name not in elements or elements[name].kind != "constant"
-                ]
-                if changing:
-                    what = f"'{stock.name}': the transit time of this conveyor changes, since '{changing[0]}' does"
+                if (changing := what_varies(time, elements)) is not None:
+                    what = f"'{stock.name}': the transit time of this conveyor changes, since '{changing}' does"
                     self.found.fault(stock.node.place, f"{what}; use a constant")
 
     # Macros
 
-    def expand(self, macro: Macro, values: Sequence[Expr], scope: Scope) -> Expr:
-        """Return the value of a call of a macro; its variables become hidden elements."""
+    def expand(self, macro: Macro, values: Sequence[Expr], scope: Scope, results: Sequence[Term]) -> Expr:
+        """Return the value of a call of a macro; its variables become hidden elements, and `results` name others that it has."""
         if key(macro.name) in scope.open_macros:
             message = f"the macro '{macro.name}' calls itself, which is not supported; write it without"
             raise UnsupportedError(message)
@@ -392,11 +431,11 @@ class _Reader:
         if result is None:
             message = f"the macro '{macro.name}' has no equation; write its result"
             raise UnsupportedError(message)
-        if macro.node.find("variables") is None:
+        if macro.node.find("variables") is None and not results:
             return read_equation(inside, result)
-        return self._instance(macro, result, inside)
+        return self._instance(macro, result, inside, results)
 
-    def _instance(self, macro: Macro, result: Node, scope: Scope) -> Expr:
+    def _instance(self, macro: Macro, result: Node, scope: Scope, results: Sequence[Term]) -> Expr:
         """Return the result of a macro with variables, which get names of their own for each call."""
         self.names.calls += 1
         if self.names.calls > _MOST_CALLS:
@@ -421,7 +460,9 @@ class _Reader:
                 continue
             expression = read_equation(inside, equation)
             if variable.node.tag == "stock":
-                terms = [
+                net = net_flow(variable.node)
+                terms = [] if net is None else [read_equation(inside, net)]
+                terms += [
                     own[key(plain_name(part.text))] if part.tag == "inflow" else negate(own[key(plain_name(part.text))])
                     for part in variable.node.all("inflow", "outflow")
                     if key(plain_name(part.text)) in own
@@ -431,9 +472,32 @@ class _Reader:
             equations = (Equation(expression, ranges, text=" ".join(equation.text.split()), place=variable.node.place),)
             kind = kind_of([expression])
             self.names.added.append(
-                Element(new[name], kind, equations, ranges, units=variable.node.text_of("units"), hidden=True)
+                Element(
+                    new[name],
+                    kind,
+                    equations,
+                    ranges,
+                    units=units_in_macro(variable.node.text_of("units"), macro.parameters),
+                    hidden=True,
+                )
             )
+        self.add_results(macro, [*inner.variables.values()], results, inside)
         return read_equation(inside, result)
+
+    def add_results(self, macro: Macro, variables: Sequence[Variable], results: Sequence[Term], inside: Scope) -> None:
+        """Define the variables that a call names after a colon as the outputs of the macro besides its result."""
+        first = macro.node.text_of("eqn")
+        outputs = [own for own in variables if own.node.attribute("access") == "output" and own.key != name_key(first)]
+        if results and len(results) != len(outputs):
+            shown = ": ".join((", ".join(macro.parameters), ", ".join(own.name for own in outputs)))
+            message = f"the macro has {format_count(len(outputs), 'further result')}; write {macro.name}({shown})"
+            raise UnsupportedError(message)
+        for term, output in zip(results, outputs, strict=False):
+            name = f"{inside.owner.prefix}{plain_name(term.text)}"
+            value = (inside.own or {})[output.key]
+            equation = Equation(value, inside.subscripts, text=output.name, place=inside.owner.node.place)
+            found = self.names.results.get(key(name), Element(name, "auxiliary", (), inside.owner.dimensions))
+            self.names.results[key(name)] = replace(found, equations=(*found.equations, equation))
 
     # Settings
 
@@ -449,8 +513,10 @@ class _Reader:
         found = {}
         for name, tag in _SETTING_TAGS.items():
             found[name] = number(self._specified(tag))
-        save = specs.attribute("save_interval") if specs else ""
+        save = specs.attribute("save_interval") or specs.text_of("vensim:saveper") if specs else ""
         found["SAVEPER"] = number(float(save)) if _is_positive(save) else _TIME_STEP
+        if save and not _is_positive(save) and name_key(save) not in ("time_step", "dt"):
+            self.found.notes.append(f"the saving interval '{save}' is not a number; every time step is saved")
         settings = {}
         for name in RUN_SETTINGS:
             own = elements.get(key(name))
@@ -570,29 +636,3 @@ def _comment(node: Node) -> str:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _references(expression: Expr) -> list[str]:
-    return [split_reference(part)[0] for part in references_in(expression)]
-
-
-def _limited(stock: str, inflows: Sequence[str], before: Sequence[str], equation: Equation) -> Equation:
-    """Return the equation of an outflow that takes at most what a stock has and gets in a time step, after other outflows."""
-    own = equation.subscripts
-    most = [divide(make_reference(stock, *own), _TIME_STEP), *(make_reference(flow, *own) for flow in inflows)]
-    most += [negate(make_reference(flow, *own)) for flow in before]
-    return replace(equation, expression=row("MIN", equation.expression, add(*most) if len(most) > 1 else most[0]))
-
-
-def _causes(name: str, elements: Mapping[str, Element]) -> set[str]:
-    """Return what a variable depends on at the same time, itself included: a stock depends on nothing."""
-    found, waiting = {name}, [name]
-    while waiting:
-        element = elements.get(waiting.pop())
-        if element is None or element.kind == "stock":
-            continue
-        for cause in (part for equation in element.equations for part in _references(equation.expression)):
-            if cause not in found:
-                found.add(cause)
-                waiting.append(cause)
-    return found

@@ -29,13 +29,17 @@ def _stop(what: str, at: int) -> NoReturn:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of an expression; `text` is its name, number or operator, `subscripts` is None where there are no brackets."""
+    """One part of an expression; `text` is its name, number or operator, `subscripts` is None where there are no brackets.
+
+    `outputs` are the names that a call of a macro gives its further results after a colon, as Vensim exports one.
+    """
 
     kind: Kind
     at: int
     text: str = ""
     parts: tuple[Term, ...] = ()
     subscripts: tuple[Term, ...] | None = None
+    outputs: tuple[Term, ...] = ()
 
 
 _DEPTH = 100
@@ -43,9 +47,12 @@ _DEPTH = 100
 _WORD = r"[^\W\d][\w$']*"
 _NAME = rf'(?:\.?(?:"(?:[^"\\]|\\.)*"|{_WORD})(?:\.(?:"(?:[^"\\]|\\.)*"|\w[\w$]*))*)'
 _TOKEN = re.compile(
-    rf"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>{_NAME})|(?P<sign>//|<=|>=|<>|!=|[-+*/^<>=(),\[\]:@!;'])|(?P<bad>\S)",
-    re.DOTALL,
+    rf"(?P<word>:(?:NOT|AND|OR):)|(?P<missing>:NA:)|(?P<all>{_WORD}\.\*)|(?P<foreign>\*\*|==|&&|\|\||=<|=>)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|(?P<name>{_NAME})|(?P<sign>//|<=|>=|<>|!=|[-+*/^<>=(),\[\]:@!;'])|(?P<bad>\S)",
+    re.DOTALL | re.IGNORECASE,
 )
+"""Tokens; words and the missing value between colons are Vensim's, which its export keeps."""
+_FOREIGN = {"**": "^", "==": "=", "&&": "AND", "||": "OR", "=<": "<=", "=>": ">=", "!": "NOT", "%": "x/100, or x MOD y"}
+"""Operators of other languages, and what XMILE has."""
 _BLANK = re.compile(r"\s*")
 _COMMENT = re.compile(r"\{[^{}]*\}?")
 KEYWORDS = frozenset({"if", "then", "else", "and", "or", "not", "mod"})
@@ -57,7 +64,7 @@ _LEVELS: Mapping[str, int] = {
     "^": 8,
 }  # fmt: skip
 """How strongly each operator binds; signs and NOT come between products and powers."""
-_UNARY = 7
+_UNARY, _COMPARISON = 7, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,14 @@ def _tokens(text: str) -> list[_Token]:
         kind, part = str(match.lastgroup), match[0]
         if kind == "bad":
             cure = "the program that wrote the file has lost numbers here; write them" if part == "?" else "delete it"
+            cure = f"write {_FOREIGN[part]}" if part in _FOREIGN else cure
             _stop(f"'{part}' is not part of an expression; {cure}", at)
+        if kind == "foreign":
+            _stop(f"'{part}' is not an operator of XMILE; write {_FOREIGN[part]}", at)
+        if kind == "missing":
+            kind = "name"
+        if kind == "word":
+            part = part.lower() if part.upper() == ":NOT:" else part.strip(":").lower()
         if kind == "name" and part.lower() in KEYWORDS:
             kind, part = "word", part.lower()
         last = found[-1] if found else None
@@ -178,13 +192,16 @@ class _Reader:
                 return self.expression(_UNARY)
             case "word", "not":
                 return Term("not", token.at, "not", (self.expression(_UNARY),))
+            case "word", ":not:":  # Vensim's binds more loosely than comparisons
+                return Term("not", token.at, "not", (self.expression(_COMPARISON),))
             case "word", "if":
                 condition = self.expression(0)
                 self.expect("then", "follows a condition")
                 then = self.expression(0)
                 self.expect("else", "is needed, since every equation has a value")
                 return Term("if", token.at, "if", (condition, then, self.expression(0)))
-        _stop(f"'{token.text}' where a number or a name is needed; complete the expression", token.at)
+        cure = {"mod": "write x MOD y", "!": "write NOT"}.get(token.text, "complete the expression")
+        _stop(f"'{token.text}' where a number or a name is needed; {cure}", token.at)
 
     def named(self, token: _Token) -> Term:
         """Read what follows a name: arguments, subscripts, or nothing."""
@@ -192,10 +209,22 @@ class _Reader:
         if self.accept("["):
             subscripts = self.items("]", self.subscript)
         if self.accept("("):
-            return Term("call", token.at, token.text, self.items(")", lambda: self.expression(0)), subscripts)
+            arguments, outputs = self.arguments()
+            return Term("call", token.at, token.text, arguments, subscripts, outputs)
         if transposed := self.accept("'"):
             _stop("transposing with ' is not supported; name the dimensions in their order", transposed.at)
         return Term("name", token.at, token.text, (), subscripts)
+
+    def arguments(self) -> tuple[tuple[Term, ...], tuple[Term, ...]]:
+        """Read what is in the parentheses of a call: its arguments, and after a colon the names of further results."""
+        found: list[Term] = []
+        while not self.accept(")"):
+            if found and self.accept(":"):
+                return tuple(found), self.items(")", lambda: self.expression(0))
+            if found:
+                self.expect(",", "or ')' follows")
+            found.append(self.expression(0))
+        return tuple(found), ()
 
     def items(self, end: str, read: Callable[[], Term]) -> tuple[Term, ...]:
         found: list[Term] = []
@@ -206,9 +235,12 @@ class _Reader:
         return tuple(found)
 
     def subscript(self) -> Term:
-        """Read one subscript: an expression, `*`, `*:range`, `a:b` or `@n`."""
+        """Read one subscript: an expression, `*`, `*:range`, `range.*`, `a:b` or `@n`."""
         if star := self.accept("*"):
             return Term("all", star.at, "*", (self.expression(0),) if self.accept(":") else ())
+        if (token := self.peek()) is not None and token.kind == "all":  # `Dimension.*`
+            self.place += 1
+            return Term("all", token.at, "*", (Term("name", token.at, token.text.removesuffix(".*")),))
         if at := self.accept("@"):
             return Term("position", at.at, self.take().text)
         first = self.expression(0)

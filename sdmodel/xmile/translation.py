@@ -8,14 +8,13 @@ written once per cell.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 
 from sympy import Expr, S
 
-from ..errors import Fault, Place, format_count
+from ..errors import format_count
 from ..model import (
     FUNCTIONS,
     MARK,
@@ -23,7 +22,6 @@ from ..model import (
     Element,
     Equation,
     Subscript,
-    Table,
     add,
     divide,
     evaluate,
@@ -38,19 +36,24 @@ from ..model import (
     power,
     unclaimed_ranges,
 )
+from .extensions import file_function
 from .functions import (
     BUILTINS,
     CONSTANTS,
     REDUCTIONS,
     ROWS,
+    SETTINGS,
     TIMES,
     UnsupportedError,
+    cure_of,
     look_up,
     modulo,
     quotient,
     row,
     unknown_builtin,
 )
+from .names import label_of, name_key, plain_name
+from .scope import Gf, Scope, Variable
 from .syntax import SyntaxProblemError, Term, parse_expression
 from .tree import Node
 
@@ -58,9 +61,6 @@ _MOST_PARTS = 1_000_000
 """Maximum number of parts of all expressions: an argument is repeated wherever a macro uses it."""
 _MOST_CELLS = 20_000
 """Maximum number of cells of an equation that is written once per cell."""
-_ESCAPE = re.compile(r"\\(.)")
-_ESCAPED = {"n": " ", "t": " "}
-"""What the letters after a backslash mean; another character means itself."""
 
 
 class CellsNeededError(Exception):
@@ -75,151 +75,13 @@ class LooseArrayError(UnsupportedError):
     """A whole array where a number is needed."""
 
 
-def plain_name(text: str) -> str:
-    r"""Return a name as people read it: without quotes, on one line; XMILE writes a line break as `\n`."""
-    text = text.strip()
-    bare = text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
-    bare = _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[1]), bare)
-    shown = " ".join(bare.split())
-    return shown if " " in shown else shown.replace("_", " ").strip() or shown
-
-
-def name_key(text: str) -> str:
-    """Return the form of a name in which two spellings are equal; parts of a qualified name may be in quotes."""
-    return key(".".join(plain_name(part) for part in split_qualified(text)))
-
-
-def split_qualified(text: str) -> list[str]:
-    """Split a qualified name at its periods, except those in quotes."""
-    return split_names(text, ".")
-
-
-def split_names(text: str, separator: str) -> list[str]:
-    """Split names at a sign, except where it is in quotes."""
-    parts, quoted, escaped = [""], False, False
-    for sign in text:
-        quoted ^= sign == '"' and not escaped
-        escaped = sign == "\\" and not escaped
-        if sign == separator and not quoted:
-            parts.append("")
-        else:
-            parts[-1] += sign
-    return parts
-
-
-CLASH = " label"
-"""What is added to a label that is the name of a variable too."""
-
-
-def label_of(subscript: Subscript, name: str) -> str | None:
-    """Return the key of a label by its key in the file, with or without its dimension before it, or None."""
-    bare = name.removeprefix(f"{key(subscript.name)}.")
-    return next((own for own in (bare, key(bare + CLASH)) if own in subscript.positions), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Gf:
-    """A graphical function: its table, how it is read, and the labels of the cell that it serves (empty for all)."""
-
-    table: Table
-    how: str
-    subscripts: tuple[str, ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class Variable:
-    """A variable as the file declares it; `prefix` is the path of its module, `dimensions` are keys of ranges."""
-
-    name: str
-    node: Node
-    prefix: str
-    dimensions: tuple[str, ...] = ()
-    tables: list[Gf] = field(default_factory=list)
-    source: str = ""
-    """The key of the variable that a module's input is connected to."""
-
-    @property
-    def key(self) -> str:
-        """The name in the form in which two spellings are equal."""
-        return key(self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Macro:
-    """A macro: its parameters with the text of their default values, its result and its variables."""
-
-    name: str
-    node: Node
-    parameters: tuple[str, ...]
-    defaults: Mapping[str, str]
-
-
-@dataclass(slots=True)
-class Names:
-    """What all equations of a file share: what it declares, and what is collected while they are read."""
-
-    variables: dict[str, Variable]
-    subscripts: dict[str, Subscript]
-    macros: Mapping[str, Macro]
-    expand: Callable[[Macro, Sequence[Expr], Scope], Expr]
-    added: list[Element] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    parts: int = 0
-    calls: int = 0
-
-    def fault(self, where: Place, what: str) -> None:
-        """Add a fault."""
-        self.faults.append(Fault(where, what))
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The surroundings of an expression: whose equation it is, in which cells, and what names mean there.
-
-    `subscripts` are those of the left-hand side, one per dimension: a range, or a label. `own` gives the meaning of the names
-    of a macro, `marks` is whether a whole array may stand for its cells, `places` collects the first mention of names.
-    """
-
-    names: Names
-    node: Node
-    owner: Variable
-    subscripts: tuple[str, ...]
-    own: Mapping[str, Expr] | None = None
-    open_macros: tuple[str, ...] = ()
-    marks: bool = False
-    places: dict[str, Place] = field(default_factory=dict)
-
-    def place(self, term: Term) -> Place:
-        """Return the place of a term in the file."""
-        return self.node.place_at(term.at)
-
-    @property
-    def bound(self) -> Mapping[str, str]:
-        """The label or range that each dimension of the left-hand side stands for."""
-        return dict(zip(self.owner.dimensions, self.subscripts, strict=False))
-
-    @property
-    def is_cell(self) -> bool:
-        """Whether the equation is that of one cell."""
-        return not any(name in self.names.subscripts for name in self.subscripts)
-
-    def find(self, text: str) -> str | None:
-        """Return the key of the variable that a name means in this module, or None."""
-        absolute = text.startswith(".")
-        own = name_key(text.removeprefix("."))
-        found = (
-            (own,)
-            if absolute
-            else (key(self.owner.prefix + own), own)
-            if "." in text
-            else (key(self.owner.prefix + own),)
-        )
-        return next((name for name in found if name in self.names.variables), None)
-
-
 def read_equation(scope: Scope, node: Node) -> Expr:
     """Return the expression in a node's text; what cannot be read is a fault and counts as zero."""
     scope = replace(scope, node=node)
+    if function := file_function(node.text):
+        what = f"{function} reads a file, which a model in XMILE does not do here; open the .mdl file that it was made from"
+        scope.names.fault(node.place_at(0), f"'{scope.owner.name}': {what}")
+        return S.Zero
     try:
         return translate(parse_expression(node.text), scope)
     except SyntaxProblemError as problem:
@@ -314,6 +176,8 @@ def _if(term: Term, scope: Scope) -> Expr:
 def _name(term: Term, scope: Scope) -> Expr:
     """Return a reference to a variable, or what another name stands for."""
     own = name_key(term.text)
+    if scope.own is not None and own.endswith("$"):  # Vensim's mark of a variable outside of the macro
+        return _name(replace(term, text=term.text.removesuffix("$")), replace(scope, own=None))
     if scope.own is not None and own in scope.own:
         if term.subscripts:
             message = f"'{plain_name(term.text)}' has no subscripts in a macro; leave them out"
@@ -337,8 +201,8 @@ def _other_name(term: Term, own: str, scope: Scope) -> Expr:
         return make_reference(scope.owner.key, *scope.subscripts)
     if own in TIMES:
         return TIMES[own]
-    if own in CONSTANTS:
-        return CONSTANTS[own]
+    if own in CONSTANTS or own in SETTINGS:
+        return {**SETTINGS, **CONSTANTS}[own]
     ranges = scope.names.subscripts
     if own in ranges:
         return _position(own, scope)
@@ -346,6 +210,9 @@ def _other_name(term: Term, own: str, scope: Scope) -> Expr:
     if dimension in ranges and (label := label_of(ranges[dimension], own)) is not None:
         return number(ranges[dimension].positions[label] + 1)
     shown = plain_name(term.text)
+    if (cure := cure_of(own)) is not None:
+        message = f"{shown.upper()} is not supported; {cure}"
+        raise UnsupportedError(message)
     variables = [variable.name for variable in scope.names.variables.values()]
     if own in BUILTINS or own in ROWS:
         message = f"{shown.upper()} is a function; give it its arguments in parentheses"
@@ -380,6 +247,8 @@ def _subscripts_of(variable: Variable, term: Term, scope: Scope) -> list[str]:
     given, dimensions = term.subscripts, variable.dimensions
     if given is None:
         return [_implied(place, dimension, variable, scope) for place, dimension in enumerate(dimensions)]
+    if len(given) > len(dimensions):
+        _refuse_slats(term, scope)
     if len(given) != len(dimensions):
         message = f"'{variable.name}' has {format_count(len(dimensions), 'dimension')} but {format_count(len(given), 'subscript')} here; write {len(dimensions)}"
         raise UnsupportedError(message)
@@ -418,8 +287,7 @@ def _subscript(term: Term, dimension: str, scope: Scope) -> str:
     if term.kind == "position":
         return _at_position(term, scope)
     if term.kind == "range":
-        message = "a range a:b in a subscript is not supported; define a dimension with these labels"
-        raise UnsupportedError(message)
+        return _range_of(term, own, scope)
     if term.kind == "name" and term.subscripts is None:
         name = name_key(term.text)
         if (label := label_of(own, name)) is not None:
@@ -429,11 +297,37 @@ def _subscript(term: Term, dimension: str, scope: Scope) -> str:
     return _computed(term, own, scope)
 
 
+def _range_of(term: Term, own: Subscript, scope: Scope) -> str:
+    """Return the mark of a dimension with the labels from one to another, `a:b`; it is added if there is none yet."""
+    if not scope.marks:
+        message = "a range a:b is for SUM, MEAN, MIN, MAX and similar functions; name a label"
+        raise LooseArrayError(message)
+    try:
+        ends = [_subscript(part, key(own.name), replace(scope, marks=False)) for part in term.parts]
+    except CellOutsideError:
+        ends = [""]
+    if any(label not in own.positions for label in ends):
+        message = f"a range of '{own.name}' goes from a label to a label; name two of them"
+        raise UnsupportedError(message)
+    first, last = (own.positions[label] for label in ends)
+    labels = own.labels[first : last + 1]
+    if not labels:
+        message = f"the range goes from '{own.labels[first]}' back to '{own.labels[last]}'; exchange them"
+        raise UnsupportedError(message)
+    name = f"{own.name} {labels[0]} to {labels[-1]}"
+    scope.names.subscripts.setdefault(key(name), Subscript(name, labels, place=own.place))
+    return f"{key(name)}{MARK}"
+
+
 def _dimension_subscript(name: str, own: Subscript, scope: Scope) -> str:
     """Return the subscript that a dimension by its name means: the cell's own, or all of it in a function over arrays."""
     bound = scope.bound.get(name)
     if bound is None and scope.marks:
         return f"{name}{MARK}"
+    if bound is None and any(
+        mapping.target in scope.bound for mapping in scope.names.subscripts[name].mappings
+    ):  # as Vensim's export has them
+        return name
     if bound is None:
         message = (
             f"the dimension '{scope.names.subscripts[name].name}' is not one of '{scope.owner.name}'; add it there"
@@ -481,10 +375,14 @@ def _call(term: Term, scope: Scope) -> Expr:
     """Translate a call of a graphical function, a macro or a function, whichever has the name."""
     own = name_key(term.text)
     named = scope.find(term.text)
-    if named is not None and scope.names.variables[named].tables:
-        return _read_table(scope.names.variables[named], term, term.parts, scope)
+    if (table := scope.table(term.text)) is not None:
+        return _read_table(table, term, term.parts, scope)
     if own in scope.names.macros:
-        return scope.names.expand(scope.names.macros[own], [translate(part, scope) for part in term.parts], scope)
+        arguments = [translate(part, scope) for part in term.parts]
+        return scope.names.expand(scope.names.macros[own], arguments, scope, term.outputs)
+    if term.outputs:
+        message = "only a call of a macro has results after a colon; delete them"
+        raise UnsupportedError(message)
     if (found := _special(own, term, scope)) is not None:
         return found
     if own in BUILTINS or own in ROWS:
@@ -498,16 +396,19 @@ def _call(term: Term, scope: Scope) -> Expr:
 def _special(own: str, term: Term, scope: Scope) -> Expr | None:
     """Return a call of a function whose arguments are not all numbers, or that has none; None for other functions."""
     count = len(term.parts)
-    if own == "lookup" and count == 2 and (first := term.parts[0]).kind == "name":  # noqa: PLR2004 - a table and its argument
-        table = scope.find(first.text)
-        if table is not None and scope.names.variables[table].tables:
-            return _read_table(scope.names.variables[table], first, term.parts[1:], scope)
+    first = term.parts[0] if own == "lookup" and count == 2 else term  # noqa: PLR2004 - a table and its argument
+    if first.kind == "name" and (table := scope.table(first.text)) is not None:
+        return _read_table(table, first, term.parts[1:], scope)
     if own == "size" and count == 1:
         return _size(term.parts[0], scope)
     if own in REDUCTIONS and count == 1 and not scope.marks:
         return _reduction(REDUCTIONS[own], own, term.parts[0], scope)
     if own in ("min", "max") and count > 1:
         return _extreme(own, term.parts, scope)
+    if own in _JOINS and count > 1:
+        return _JOINS[own](*(_reduced(own, part, scope) for part in term.parts))
+    if own == "allocate" and count == _ALLOCATE:
+        return _allocate(term.parts, scope)
     return {**TIMES, **CONSTANTS}.get(own) if not count else None
 
 
@@ -525,9 +426,9 @@ def _function(own: str, term: Term, scope: Scope) -> Expr:
 
 def _argument(term: Term, scope: Scope) -> Expr:
     """Return an argument; a variable that is nothing but a graphical function stands for its table."""
-    found = scope.find(term.text) if term.kind == "name" else None
-    if found is not None and (variable := scope.names.variables[found]).tables and variable.node.find("eqn") is None:
-        return make_reference(found, *_subscripts_of(variable, term, scope))
+    table = scope.table(term.text) if term.kind == "name" else None
+    if table is not None and table.node.find("eqn") is None:
+        return make_reference(table.key, *_subscripts_of(table, term, scope))
     return translate(term, scope)
 
 
@@ -592,12 +493,22 @@ def _reduction(name: str, own: str, term: Term, scope: Scope) -> Expr:
     inner = translate(term, replace(scope, marks=True))
     marks = unclaimed_ranges(inner)
     if not marks:
+        if own != "sum":
+            _refuse_slats(term, scope)
         if own == "mean" or is_reduction(inner) or not inner.args:
             return inner
         message = f"{own.upper()} with one argument is for an array; name one"
         raise UnsupportedError(message)
     whole = row(name, inner)
     return divide(whole, _count(mark.removesuffix(MARK) for mark in marks)) if own == "mean" else whole
+
+
+def _refuse_slats(term: Term, scope: Scope) -> None:
+    """Refuse what is on the parts of a conveyor, of which only the whole content is kept."""
+    found = scope.find(term.text) if term.kind == "name" else None
+    if found is not None and scope.names.variables[found].node.find("conveyor") is not None:
+        message = f"what is on each part of the conveyor '{scope.names.variables[found].name}' is not kept; use its whole content by its name"
+        raise UnsupportedError(message)
 
 
 def _count(dimensions: Iterable[str]) -> Expr:
@@ -616,25 +527,65 @@ def _size(term: Term, scope: Scope) -> Expr:
         raise UnsupportedError(message)
     dimensions = scope.names.variables[found].dimensions
     if term.subscripts is None:
+        if not dimensions:
+            _refuse_slats(term, scope)
         return _count(dimensions)
     pairs = zip(term.subscripts, dimensions, strict=False)
+    whole = [pair for pair in pairs if pair[0].kind in ("all", "range")]
     return _count(
-        name_key(part.parts[0].text) if part.parts else dimension for part, dimension in pairs if part.kind == "all"
+        _subscript(part, dimension, replace(scope, marks=True)).removesuffix(MARK) for part, dimension in whole
     )
 
 
 def _extreme(own: str, parts: Sequence[Term], scope: Scope) -> Expr:
     """Return the smallest or largest of several numbers and arrays."""
-    values = []
-    for part in parts:
-        try:
-            values.append(translate(part, scope))
-        except LooseArrayError:
-            values.append(_reduction(REDUCTIONS[own], own, part, scope))
-    whole, *rest = values
+    whole, *rest = (_reduced(own, part, scope) for part in parts)
     for value in rest:
         whole = row(own.upper(), whole, value)
     return whole
+
+
+def _reduced(own: str, part: Term, scope: Scope) -> Expr:
+    """Return an argument of a function over numbers and arrays; an array is reduced first."""
+    try:
+        return translate(part, scope)
+    except LooseArrayError:
+        return _reduction(REDUCTIONS[own], own, part, scope)
+
+
+def _average(*values: Expr) -> Expr:
+    return divide(add(*values), number(len(values)))
+
+
+def _allocate(parts: Sequence[Term], scope: Scope) -> Expr:
+    """Return Vensim's ALLOCATE BY PRIORITY, whose arguments converters give in another order, with the whole dimension as `D.*`."""
+    supply, over, *arrays, width = parts
+    dimension = name_key(over.text)
+    if scope.bound.get(dimension) not in scope.names.subscripts:
+        message = f"ALLOCATE gives a value to each cell of '{plain_name(over.text)}'; use it alone in an array of that dimension"
+        raise UnsupportedError(message)
+    asked, priority = (translate(_of_whole(part, dimension), scope) for part in arrays)
+    values = [translate(part, scope) for part in (supply, width)]
+    return row("ALLOCATE BY PRIORITY", asked, priority, _count([dimension]), values[1], values[0])
+
+
+def _of_whole(term: Term, dimension: str) -> Term:
+    """Return a reference with the name of a dimension in place of `*` over it."""
+    subscripts = (
+        None
+        if term.subscripts is None
+        else tuple(
+            part.parts[0] if part.kind == "all" and part.parts and name_key(part.parts[0].text) == dimension else part
+            for part in term.subscripts
+        )
+    )
+    return replace(term, subscripts=subscripts)
+
+
+_ALLOCATE = 5
+"""Number of arguments of ALLOCATE."""
+_JOINS: Mapping[str, Callable[..., Expr]] = {"sum": add, "mean": _average, "prod": multiply}
+"""What a function over numbers makes of several."""
 
 
 _TERMS: Mapping[str, Callable[[Term, Scope], Expr]] = {

@@ -28,6 +28,7 @@ from ..model import (
     VensimFunction,
     View,
     bindings,
+    data_as_lookups,
     data_gaps,
     data_variables,
     key,
@@ -108,9 +109,9 @@ class _Writer:
     """Writes one model."""
 
     def __init__(self, model: Model) -> None:
-        self.model, self.notes = model, list[str]()
+        self.model, self.notes = data_as_lookups(model), list[str]()
         self.tables = self.table_names()
-        self.equations = Equations(model, self.tables)
+        self.equations = Equations(self.model, self.tables)
         self.flows: dict[str, list[tuple[str, int]]] = {}
         self.tags: dict[str, str] = {}
         self.net: list[Element] = []

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.dataset import subscript_dims
+from sdmodel.errors import ModelError
 from sdmodel.model import Cell, key, without_subscripts
 from sdmodel.simulation import simulate
-from sdmodel.testing import tiny_model
+from sdmodel.testing import model_text, tiny_model
 from sdmodel.vensim import mdl_text, model_from_text
 
 ARRAYS = """
@@ -98,3 +99,22 @@ def test_units_ranges_comments_and_groups_stay():
     for name in ("price A", "price B"):
         for field in ("units", "range", "comment", "group"):
             assert getattr(made[name], field) == getattr(model["price"], field)
+
+
+def test_data_become_lookups(tmp_path):
+    """One for each way in which equations read the points; a function that asks for more is named with its line."""
+    text = model_text("""
+S: A, B
+d[S] :INTERPOLATE:
+r[S] :RAW:
+same[S] = d[S]
+at[S] = GET DATA AT TIME(d[S], 3)
+due[S] = IF THEN ELSE(r[S] = :NA:, -1, r[S])
+total[S] := CUMULATE(r[S])
+""")
+    data = tmp_path / "data.csv"
+    data.write_text("Time,d[A],d[B],r[A],r[B],d\n0,1,2,1,4,1\n3,7,,2,5,7\n10,9,5,3,6,9\n", "utf-8")
+    _assert_same(model_from_text(text, data=data))
+    asking = model_from_text(model_text("d\nx = GET DATA MEAN(d, 0, 3)"), data=data)
+    with pytest.raises(ModelError, match=":8:1: GET DATA MEAN asks for more than a value at a time of data"):
+        without_subscripts(asking)

@@ -599,6 +599,31 @@ def test_code_is_written_for_any_back_end(name):
         assert _same(float(found), float(expected)), point
 
 
+class _OneRound(_Interpreter):
+    """Counts lookups and the loops' arithmetic, each loop in one round: the size of the code."""
+
+    def __init__(self):
+        self.size = 0
+
+    def binary(self, sign, left, right):
+        self.size += 1
+        return super().binary(sign, left, right)
+
+    def loop(self, count, body, *state):
+        return super().loop(min(count, 1), body, *state)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in FUNCTIONS if name.startswith("GET DATA")))
+def test_code_about_data_does_not_grow_with_the_data(name):
+    """The points are in a table, which the code goes through: those of ten years of days are no more code than three."""
+    row, sizes = FUNCTIONS[name], []
+    for count in (3, 3000):
+        f, points = _OneRound(), Table([(float(time), float(time % 7)) for time in range(count)])
+        row.emit(f, points, *map(f.constant, (0.0, 2.0, 1.0)[: len(row.arguments) - 1]))
+        sizes.append(f.size)
+    assert sizes[0] == sizes[1]
+
+
 def _halve(**pieces) -> FunctionRow:
     """A row of a made-up function, `HALVE(x, y)`."""
     complete = {

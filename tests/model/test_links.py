@@ -71,6 +71,8 @@ def test_delay_is_one_link():
     """The stocks inside a SMOOTH3 are not in the model file: the input acts on the output."""
     link = _link("x = INTEG(1, 0)\ny = 5 - SMOOTH3(x, 4)", "x", "y")
     assert (link.cause, link.effect, link.polarity) == ("x", "y", "-")
+    text = "r: A, B\nx[r] = INTEG(1, 0)\ny[A] = SMOOTHI(x[B], 5, x[A])\ny[B] = 1"
+    assert _link(text, "x[B]", "y[A]").polarity == "+"
 
 
 def test_labels_that_are_numbers_in_an_equation_have_known_derivatives():

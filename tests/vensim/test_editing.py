@@ -172,7 +172,10 @@ def test_a_renaming_changes_all_uses_but_not_comments():
     text = model_text(
         "Old Name = 1 ~ u ~ The old name. |\nb = OLD_NAME + old\\\n\t\tname2 {Old Name} ~~|\nold name2 = 2 ~~|\n"
         "c = Old  Name\n\t*2 ~~|\n"
-    ).replace("///---\\\\\\\n", "10,1,Old Name,1,1,9,9,8,3,0,0\n///---\\\\\\\n:GRAPH g\n:VAR Old Name\n")
+    ).replace(
+        "///---\\\\\\\n",
+        "10,1,Old Name,1,1,9,9,8,3,0,0\n|0,Old Name,1,1,9,9,8,3,0,0\n///---\\\\\\\n:GRAPH g\n:VAR Old Name\n",
+    )
     opened = _open(text + "5:Old Name\n")
     opened.rename("old name", "a (new) one")
     text = bytes(opened).decode()
@@ -180,6 +183,7 @@ def test_a_renaming_changes_all_uses_but_not_comments():
     assert 'b = "a (new) one" + old\\\n\t\tname2 {Old Name}' in text
     assert 'c = "a (new) one"\n\t*2' in text
     assert '10,1,"a (new) one",1,1' in text
+    assert '|0,"a (new) one",1,1' in text  # as Vensim 1 wrote it
     assert ':VAR "a (new) one"' in text
     assert '5:"a (new) one"' in text
 

@@ -440,9 +440,10 @@ def test_files_in_vensims_own_format_are_read_by_pysimlin(folder, monkeypatch):
     assert found["y"].to_numpy().tolist() == [9, 13, 17, 17]
     assert read_copies == [b"run"]
     assert "old.vdfx" in found.attrs[SOURCES]
-    with (folder / "m.mdl").open("a", encoding="utf-8") as file:
-        file.write(SETTINGS + "13:C:\\other\\y.vdf,old.vdfx\n")
-    assert sd.simulate(sd.read_model(folder / "m.mdl"))["y"].to_numpy().tolist() == [9, 13, 17, 17]
+    text = (folder / "m.mdl").read_text("utf-8")
+    for named in ("C:\\other\\y.vdf,old.vdfx", "old"):  # older versions of Vensim leave out the ending
+        (folder / "m.mdl").write_text(f"{text}{SETTINGS}13:{named}\n", "utf-8")
+        assert sd.simulate(sd.read_model(folder / "m.mdl"))["y"].to_numpy().tolist() == [9, 13, 17, 17]
     table.iloc[:] = np.nan
     with pytest.raises(ModelError, match="old.vdfx: the file has no series with values"):
         read(folder, equations, data=folder / "old.vdfx")

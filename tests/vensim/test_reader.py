@@ -428,3 +428,13 @@ def test_label_that_a_range_lists_twice_maps_to_both_places(declared):
     assert run["x"].values[0].tolist() == [10, 40, 30]
     assert run["z"].values[0].tolist() == [65, 65, 65]
     assert model.subscripts["f"].labels == (label if "A" not in declared else "A", "b")
+
+
+@pytest.mark.parametrize("back", ["", " -> S"])
+def test_labels_map_by_position_to_a_range_that_lists_one_twice(back):
+    """In both directions; an equation for the labels that are listed once finds the one that maps to each."""
+    text = f"S: s1, s2, s3, s4 -> F ~~|\nF: a, b, a, c{back} ~~|\nv[F] = 7 + F ~~|\nx[S] = 10 * v[F] ~~|\nw[S] = 1, 2, 3, 4 ~~|\n"
+    text += "y[F] :EXCEPT: [a] = w[S] ~~|\ny[a] = w[s1] + w[s3] ~~|\n"
+    run = sd.simulate(model_from_text(model_text(text)))
+    assert run["x"].values[0].tolist() == [80, 90, 80, 100]
+    assert run["y"].values[0].tolist() == [4, 2, 4]

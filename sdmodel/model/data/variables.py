@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from sympy import Expr, Indexed, Symbol
 
-from ..algebra import Table, VensimFunction, make_reference, split_reference
+from ..algebra import NA, Table, VensimFunction, make_reference, number, split_reference, transform
 from ..functions.data import AT_TIME, TOTALLED
 from ..functions.table import FUNCTIONS
-from ..names import key
+from ..names import MARK, key
 from ..records import Element, Model
 from ..subscripts import Cell, bindings
 
@@ -43,6 +43,56 @@ def data_value(points: Expr, time: Expr, keyword: str, *, total: str = "") -> Ex
     word = " ".join(keyword.strip(": \t\r\n").upper().split())
     read = AT_TIME if word == "RAW" else FUNCTIONS[_WAYS[word]]
     return (TOTALLED[total, read.name] if total else read).build(points, time)
+
+
+def computed_data(
+    expression: Expr, keyword: str, data_behind: Callable[[Expr], tuple[str, tuple[str, ...]] | None]
+) -> Expr:
+    """Return computed data with its keyword, which holds for all data that it reads; `:RAW:` data is :NA: where one of them is.
+
+    `data_behind` returns the data variable with points that a part of the expression names, with its subscripts, or None.
+    """
+    read: list[Expr] = []
+
+    def with_keyword(part: Expr) -> Expr | None:
+        found = data_behind(part)
+        if found is None or any(index.endswith(MARK) for index in found[1]):
+            return None
+        read.append(data_value(data_reference(found[0], *found[1]), NOW, keyword))
+        return read[-1]
+
+    if not keyword:
+        return expression
+    value = transform(expression, with_keyword)
+    for own in read if "RAW" in keyword.upper() else []:
+        value = FUNCTIONS["IF THEN ELSE"].build(FUNCTIONS["="].build(own, number(NA)), number(NA), value)
+    return value
+
+
+def without_reading(model: Model, expression: Expr) -> tuple[str, Expr] | None:
+    """Return the keyword of computed data and its expression with names of data, as the author wrote them; None for other expressions."""
+    keywords: set[str] = set()
+
+    def plain(part: Expr) -> Expr | None:
+        keyword = data_keyword(model, part)
+        if keyword is None:
+            return None
+        keywords.add(keyword or ":INTERPOLATE:")
+        name, subscripts = split_reference(part.args[0])
+        return make_reference(name.removesuffix(_POINTS), *subscripts)
+
+    written = transform(expression, plain)
+    while ":RAW:" in keywords and _is_missing_or(written):
+        written = written.args[2]
+    return (min(keywords), written) if keywords else None
+
+
+def _is_missing_or(expression: Expr) -> bool:
+    """Whether an expression is `IF THEN ELSE(data = :NA:, :NA:, ...)`."""
+    if not isinstance(expression, VensimFunction) or expression.name != "IF THEN ELSE":
+        return False
+    condition, then, _ = expression.args
+    return bool(then == number(NA)) and isinstance(condition, VensimFunction) and bool(condition.args[1] == number(NA))
 
 
 def data_keyword(model: Model, expression: Expr) -> str | None:

@@ -19,7 +19,7 @@ from ..algebra import NA, Table
 from .arithmetic import ABS, MAX, MIN
 from .logic import IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
 from .lookups import BACKWARD, FORWARD, LOOKUP, look_up, slope_of
-from .row import Absent, Emitter, FunctionRow, R
+from .row import Absent, ArrayEmitter, Emitter, FunctionRow, R
 
 _PRECISION = 1e-7
 _NO_ARRAYS = Absent("a formula over arrays has no data variables")
@@ -78,75 +78,97 @@ def _within(table: Table, start: float, end: float) -> list[float]:
     return [y for _, y in points[bisect_left(times, start - _slack(start)) : bisect_right(times, end + _slack(end))]]
 
 
-def _emit_over(f: Emitter[R], table: Table, start: R, end: R, first: float, add_point: Callable[[R, R], R]) -> R:
-    """Go through the points from one time to another: `add_point` makes the next result from the last and a value."""
+def _emit_over(
+    f: ArrayEmitter[R],
+    points: Sequence[tuple[float, float]],
+    start: R,
+    end: R,
+    add: Callable[..., Sequence[R]],
+    *first: float,
+) -> tuple[R, ...]:
+    """Go through those of the points from one time to another: `add` makes the next results from a value and those so far."""
     begin, stop = f.binary("-", start, _emit_slack(f, start)), f.binary("+", end, _emit_slack(f, end))
-    result = f.constant(first)
-    for time, value in _sorted(table):
-        late, early = f.compare(">=", f.constant(time), begin), f.compare("<=", f.constant(time), stop)
-        result = f.choose(f.logic("and", late, early), add_point(result, f.constant(value)), result)
-    return result
+    times, values = (Table([(float(place), point[axis]) for place, point in enumerate(points)]) for axis in (0, 1))
+
+    def body(counter: R, *before: R) -> Sequence[R]:
+        place = f.real(counter)
+        time, value = (f.look_up("backward", table, place) for table in (times, values))
+        inside = f.logic("and", f.compare(">=", time, begin), f.compare("<=", time, stop))
+        return [f.choose(inside, after, own) for after, own in zip(add(value, *before), before, strict=True)]
+
+    return f.loop(len(points), body, *map(f.constant, first))
 
 
-def _emit_count(f: Emitter[R], table: Table, start: R, end: R) -> R:
-    return _emit_over(f, table, start, end, 0.0, lambda total, _: f.binary("+", total, f.constant(1.0)))
+def _next(f: Emitter[R], count: R) -> R:
+    return f.binary("+", count, f.constant(1.0))
 
 
-def _emit_points(f: Emitter[R], table: Table, start: R, end: R) -> R:
+def _emit_points(f: ArrayEmitter[R], table: Table, start: R, end: R) -> R:
     """The number of points; all of them from the start on without an end, which is then `:NA:`."""
-    return _emit_count(f, table, start, f.choose(f.compare("<=", end, f.constant(NA)), f.constant(-NA), end))
+    last = f.choose(f.compare("<=", end, f.constant(NA)), f.constant(-NA), end)
+    (count,) = _emit_over(f, _sorted(table), start, last, lambda _, count: [_next(f, count)], 0.0)
+    return count
 
 
 def _if_any(f: Emitter[R], count: R, value: R) -> R:
     return f.choose(f.compare(">", count, f.constant(0.0)), value, f.constant(NA))
 
 
-def _emit_mean(f: Emitter[R], table: Table, start: R, end: R) -> R:
-    total = _emit_over(f, table, start, end, 0.0, lambda sum_, value: f.binary("+", sum_, value))
-    count = _emit_count(f, table, start, end)
-    return _if_any(f, count, f.binary("/", total, MAX.emit(f, count, f.constant(1.0))))
+def _emit_average(f: ArrayEmitter[R], table: Table, start: R, end: R, of: Callable[[R], R]) -> tuple[R, R]:
+    """The mean of what a function makes of the values, and their number; the mean is 0 without values."""
+
+    def add(value: R, total: R, count: R) -> Sequence[R]:
+        return [f.binary("+", total, of(value)), _next(f, count)]
+
+    total, count = _emit_over(f, _sorted(table), start, end, add, 0.0, 0.0)
+    return f.binary("/", total, MAX.emit(f, count, f.constant(1.0))), count
 
 
-def _emit_deviation(f: Emitter[R], table: Table, start: R, end: R) -> R:
-    mean, count = _emit_mean(f, table, start, end), _emit_count(f, table, start, end)
+def _emit_mean(f: ArrayEmitter[R], table: Table, start: R, end: R) -> R:
+    mean, count = _emit_average(f, table, start, end, lambda value: value)
+    return _if_any(f, count, mean)
 
-    def square(total: R, value: R) -> R:
+
+def _emit_deviation(f: ArrayEmitter[R], table: Table, start: R, end: R) -> R:
+    mean, _ = _emit_average(f, table, start, end, lambda value: value)
+
+    def square(value: R) -> R:
         distance = f.binary("-", value, mean)
-        return f.binary("+", total, f.binary("*", distance, distance))
+        return f.binary("*", distance, distance)
 
-    total = _emit_over(f, table, start, end, 0.0, square)
-    return _if_any(f, count, f.call("sqrt", f.binary("/", total, MAX.emit(f, count, f.constant(1.0)))))
+    variance, count = _emit_average(f, table, start, end, square)
+    return _if_any(f, count, f.call("sqrt", variance))
 
 
 def _emit_extreme(largest: FunctionRow, first: float) -> Callable[..., str]:
-    def emit(f: Emitter[R], table: Table, start: R, end: R) -> R:
-        found = _emit_over(f, table, start, end, first, lambda best, value: largest.emit(f, best, value))
-        return _if_any(f, _emit_count(f, table, start, end), found)
+    def emit(f: ArrayEmitter[R], table: Table, start: R, end: R) -> R:
+        def add(value: R, best: R, count: R) -> Sequence[R]:
+            return [largest.emit(f, best, value), _next(f, count)]
+
+        best, count = _emit_over(f, _sorted(table), start, end, add, first, 0.0)
+        return _if_any(f, count, best)
 
     return emit
+
+
+def _emit_median(f: ArrayEmitter[R], table: Table, start: R, end: R) -> R:
+    """The mean of the two values in the middle, or twice the same: go through the points by their values, and count."""
+    _, count = _emit_average(f, table, start, end, lambda value: value)
+    half = f.binary("*", count, f.constant(0.5))
+    lasts = [half, f.binary("+", half, f.constant(0.5))]
+
+    def add(value: R, passed: R, *found: R) -> Sequence[R]:
+        early = [f.compare("<", passed, last) for last in lasts]
+        return [_next(f, passed), *(f.choose(own, value, last) for own, last in zip(early, found, strict=True))]
+
+    by_value = sorted(table.points, key=lambda point: point[1])
+    _, *found = _emit_over(f, by_value, start, end, add, 0.0, 0.0, 0.0)
+    return _if_any(f, count, f.binary("*", f.binary("+", *found), f.constant(0.5)))
 
 
 def _deviation(values: Sequence[float]) -> float:
     mean = math.fsum(values) / len(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
-
-
-def _emit_median(f: Emitter[R], table: Table, start: R, end: R) -> R:
-    """The mean of the two values in the middle, or twice the same: go through the points by their values, and count."""
-    begin, stop = f.binary("-", start, _emit_slack(f, start)), f.binary("+", end, _emit_slack(f, end))
-    count = _emit_count(f, table, start, end)
-    half = f.binary("*", count, f.constant(0.5))
-    lasts = [half, f.binary("+", half, f.constant(0.5))]
-    found, passed = [f.constant(0.0)] * 2, f.constant(0.0)
-    for time, value in sorted(table.points, key=lambda point: point[1]):
-        late, early = f.compare(">=", f.constant(time), begin), f.compare("<=", f.constant(time), stop)
-        inside = f.logic("and", late, early)
-        found = [
-            f.choose(f.logic("and", inside, f.compare("<", passed, last)), f.constant(value), own)
-            for own, last in zip(found, lasts, strict=True)
-        ]
-        passed = f.choose(inside, f.binary("+", passed, f.constant(1.0)), passed)
-    return _if_any(f, count, f.binary("*", f.binary("+", *found), f.constant(0.5)))
 
 
 def _statistic(
@@ -173,6 +195,7 @@ def _statistic(
         derivative=constant_almost_everywhere,
         gives_missing=empty == NA,
         optional=optional,
+        loops=True,
     )
 
 
@@ -228,6 +251,36 @@ TOTALLED: Mapping[tuple[str, str], FunctionRow] = MappingProxyType(
 )
 """The function that reads accumulated data, by CUMULATE or CUMULATEF and the function that reads points."""
 
+# fmt: on
+
+
+def _read_at_points(table: Table) -> Table:
+    """A lookup with what `GET DATA AT TIME` gives: the value close to the time of each point, and `:NA:` elsewhere."""
+    near = ((-2, None), (-1, 1), (1, 1), (2, None))
+    return Table(
+        [
+            (time + steps * _slack(time), value if own else NA)
+            for time, value in dict(_sorted(table)).items()
+            for steps, own in near
+        ]
+    )
+
+
+def as_lookup(name: str, table: Table) -> tuple[Table, FunctionRow] | None:
+    """Return other points, and the function of lookups that gives the same with them as a function of data does, by its name.
+
+    None for a function that gives no value of the data at a time, such as a mean.
+    """
+    reads = {AT_TIME.name: ("", AT_TIME.name)} | {row.name: way for way, row in TOTALLED.items()}
+    if name not in reads:
+        return None
+    total, read = reads[name]
+    points = TOTALS[total](table) if total else table
+    ways = {row.name: row for row in (LOOKUP, FORWARD, BACKWARD)}
+    return (points, ways[read]) if read in ways else (_read_at_points(points), LOOKUP)
+
+
+# fmt: off
 ROWS = (
     AT_TIME,
     FunctionRow(

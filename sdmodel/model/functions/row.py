@@ -295,6 +295,7 @@ class FunctionRow:
     roles: frozenset[str] = frozenset()  # the hidden elements that it makes for other equations
     written_out: Callable[[Sequence[Expr]], Expr] = _FORGOTTEN  # for a function over `terms`: from all of them
     rewrite: Callable[..., Expr] | None = None  # the same in terms of other functions, which run in its place
+    loops: bool = False  # whether it emits loops, as functions of arrays do
     picks: bool = False  # whether it is one number of its array, the first argument, at the place that the second gives
     spreads: int = 0  # the number of last subscripts over which it returns an array; 0 for a number
     scratch: Callable[[int], int] = lambda _: 0  # how many numbers `scratch` makes, from the rows of the first array
@@ -315,7 +316,7 @@ class FunctionRow:
     @property
     def has_routine(self) -> bool:
         """Whether its code is a routine of its own, which every call shares."""
-        return self.takes_arrays or self.reads_past
+        return self.takes_arrays or self.reads_past or self.loops
 
     @property
     def reads_past(self) -> bool:

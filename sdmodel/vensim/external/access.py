@@ -56,10 +56,14 @@ class Access:
         return cls(Path(path).parent, tuple(map(Path, allowed)), tags, texts, series=series)
 
     def series_files(self) -> list[Path]:
-        """The files of time series that the settings of the model name, as far as they may and can be read."""
+        """The files of time series that the settings of the model name, as far as they may and can be read.
+
+        Older versions of Vensim leave out the ending of their own format.
+        """
         found = []
-        for name in self.series:
-            if name.lower().endswith(_SERIES):
+        for given in self.series:
+            is_whole = given.lower().endswith(_SERIES)
+            for name in [given] if is_whole else [f"{given}.vdf", f"{given}.vdfx"]:
                 with contextlib.suppress(TableProblemError):  # often the place of a file on another computer
                     found.append(self.find(name.replace("\\", "/")))
         return found
@@ -134,7 +138,8 @@ class Access:
                 found = self.find(str(Path(name).with_name(newer)))
                 self._instead[found] = name
                 return found
-            close = nearest(path.name, beside)
+            kind = path.suffix.lower()[:4]  # .xls, .xlsx and .xlsm are of one kind
+            close = nearest(path.name, [own for own in beside if Path(own).suffix.lower()[:4] == kind])
             cure = f"did you mean '{close}'?" if close else "put it beside the model"
             message = f"there is no such file; {cure}"
             raise TableProblemError(message)

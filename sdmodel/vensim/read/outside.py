@@ -15,7 +15,6 @@ from ...errors import format_count
 from ...model import (
     FILE_FUNCTIONS,
     FUNCTIONS,
-    MARK,
     NA,
     NO_POINTS,
     NOW,
@@ -23,6 +22,7 @@ from ...model import (
     Numbers,
     add,
     bindings,
+    computed_data,
     data_reference,
     data_value,
     display_name,
@@ -177,7 +177,7 @@ def _other_data(right: Node, statement: Statement, scope: Scope) -> Expr:
     if _calls(right, _FILLED):
         return _filled_data(right, statement, scope)
     if not function and right.data != "name":
-        return _computed_data(read_expression(right, scope, statement.name), keyword, scope)
+        return computed_data(read_expression(right, scope, statement.name), keyword, scope.names.data_behind)
     values = [translate(part, scope) for part in right.children[1:]] if function else [translate(right, scope)]
     form = _FROM_DATA.get(function, "")
     shown, _, arguments = form.removesuffix(")").partition("(")
@@ -194,25 +194,6 @@ def _other_data(right: Node, statement: Statement, scope: Scope) -> Expr:
     if function in _TOTALS:
         return data_value(points, NOW, keyword, total=shown)
     return data_value(points, add(NOW, *values[1:]) if function else NOW, keyword)
-
-
-def _computed_data(expression: Expr, keyword: str, scope: Scope) -> Expr:
-    """Return computed data with its keyword, which holds for all data that it reads; `:RAW:` data is :NA: where one of them is."""
-    read: list[Expr] = []
-
-    def with_keyword(part: Expr) -> Expr | None:
-        found = scope.names.data_behind(part)
-        if found is None or any(index.endswith(MARK) for index in found[1]):
-            return None
-        read.append(data_value(data_reference(found[0], *found[1]), NOW, keyword))
-        return read[-1]
-
-    if not keyword:
-        return expression
-    value = transform(expression, with_keyword)
-    for own in read if "RAW" in keyword.upper() else []:
-        value = FUNCTIONS["IF THEN ELSE"].build(FUNCTIONS["="].build(own, number(NA)), number(NA), value)
-    return value
 
 
 def _filled_data(call: Node, statement: Statement, scope: Scope) -> Expr:

@@ -89,6 +89,14 @@ class _Declarations:
         self.done[name] = tuple(labels.values())
         return self.done[name]
 
+    def _listed(self, item: Node, statement: Statement) -> tuple[str, ...]:
+        """Return the labels that one item stands for, each as often as its range lists it."""
+        found = self._expanded(item, statement)
+        if not isinstance(item, Token) or key(item) not in self.repeated:
+            return found
+        listing = self.statements[key(item)]
+        return tuple(label for part in _items(listing) for label in self._expanded(part, listing))
+
     def _expanded(self, item: Node, statement: Statement) -> tuple[str, ...]:
         """Return the labels that one item of a list stands for."""
         if isinstance(item, Token):
@@ -129,11 +137,13 @@ class _Declarations:
         if key(target) not in self.statements and key(target) not in self.unread:
             what = f"'{display_name(target)}' is not a range to map to; declare it or correct the name"
             self.fault(statement, what, target)
-        repeats = statement.key in self.repeated and key(target) in self.statements
+        if key(target) in self.statements:
+            self.labels(key(target))
+        repeats = key(target) in self.statements and not self.repeated.keys().isdisjoint((statement.key, key(target)))
         if not rest and not repeats:
             return SubscriptMapping(key(target))
         own: list[tuple[str, ...]] = [self._expanded(item, statement) for item in _items(statement)]
-        others = [tuple(map(key, self._expanded(item, statement))) for item in rest[1:] or [target]]
+        others = [tuple(map(key, self._listed(item, statement))) for item in rest[1:] or [target]]
         if not rest:  # a label that is listed twice maps to both labels at its positions
             others = [(label,) for labels in others for label in labels]
         if len(own) != len(others):

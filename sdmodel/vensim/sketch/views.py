@@ -150,10 +150,11 @@ class Record:
 
     @property
     def name(self) -> Span | None:
-        """The place in the document of the variable's name in a word or a control."""
-        if self.variable:
-            start = sum(len(field) + 1 for field in self.fields[:NAME])
-            return Span(self.start + start, self.start + start + len(self.fields[NAME]))
+        """The place in the document of the variable's name in a word, also one of `|number,name` from Vensim 1, or a control."""
+        if self.variable or (self.line.startswith("|") and len(self.fields) > _WORD_START):
+            named = NAME if self.variable else NAME - 1
+            start = sum(len(field) + 1 for field in self.fields[:named])
+            return Span(self.start + start, self.start + start + len(self.fields[named]))
         if self.kind == COMMENT and self._has_bits(_BITS, CONTROL):
             name, *others = split_fields(self.below)
             if others:
