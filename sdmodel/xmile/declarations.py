@@ -12,7 +12,7 @@ from ..errors import Fault, Place, format_count
 from ..model import Subscript, SubscriptMapping, Table, key, nearest
 from .extensions import KIND
 from .names import CLASH, label_of, name_key, plain_name, split_names, split_qualified
-from .translation import Gf, Macro, Variable
+from .scope import Gf, Macro, Variable
 from .tree import Node
 
 KINDS = ("stock", "flow", "aux", "gf", "vensim:data")

@@ -14,7 +14,7 @@ from .syntax import SyntaxProblemError, Term, parse_expression
 from .tree import Node
 
 if TYPE_CHECKING:
-    from .translation import Variable
+    from .scope import Variable
 
 KIND = "vensim:kind"
 EXCEPT = "vensim:except"

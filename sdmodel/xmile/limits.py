@@ -1,4 +1,4 @@
-"""Stocks that may not become negative, by Stella's rule: their outflows take no more than there is."""
+"""Limits of flows: outflows of stocks that may not become negative, by Stella's rule; and what varies, as a transit time may not."""
 
 from __future__ import annotations
 
@@ -8,10 +8,22 @@ from functools import partial
 
 from sympy import Expr
 
-from ..model import Element, Equation, add, divide, key, make_reference, negate, references_in, split_reference
+from ..model import (
+    Element,
+    Equation,
+    VensimFunction,
+    add,
+    divide,
+    key,
+    make_reference,
+    negate,
+    references_in,
+    split_reference,
+    walk,
+)
 from .functions import row
 from .names import plain_name
-from .translation import Variable
+from .scope import Variable
 from .tree import Node
 
 _TIME_STEP = make_reference("time_step")
@@ -88,3 +100,22 @@ def _causes(name: str, elements: Mapping[str, Element]) -> set[str]:
                 found.add(cause)
                 waiting.append(cause)
     return found
+
+
+def what_varies(
+    expression: Expr, elements: Mapping[str, Element], *, above: frozenset[str] = frozenset()
+) -> str | None:
+    """Return the name of something in an expression that varies in time, or None if it is the same at all times."""
+    for part in walk(expression):
+        if isinstance(part, VensimFunction) and (
+            part.row.reads_time or part.row.memory or part.row.expand or part.row.draws
+        ):
+            return part.name
+    for name in references_of(expression):
+        element = elements.get(name)
+        if element is None or name in above or element.kind not in ("constant", "auxiliary", "flow", "lookup"):
+            return name if element is None else element.name
+        for equation in element.equations if element.kind not in ("constant", "lookup") else ():
+            if what_varies(equation.expression, elements, above=above | {name}) is not None:
+                return element.name
+    return None

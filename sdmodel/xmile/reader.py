@@ -52,22 +52,11 @@ from .diagrams import views_of
 from .drafts import modernize
 from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_data, net_flow, units_in_macro
 from .functions import UnsupportedError, row
-from .limits import limit_outflows, references_of
+from .limits import limit_outflows, what_varies
 from .names import name_key, plain_name
+from .scope import Macro, Names, Scope, Variable
 from .syntax import Term, without_comments
-from .translation import (
-    Macro,
-    Names,
-    Scope,
-    Variable,
-    gf_of_cell,
-    is_lookup,
-    read_cells,
-    read_equation,
-    read_gf,
-    table_element,
-    translate,
-)
+from .translation import gf_of_cell, is_lookup, read_cells, read_equation, read_gf, table_element, translate
 from .tree import Node, parse_xml
 
 _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}
@@ -216,8 +205,8 @@ class _Reader:
 
     def element(self, variable: Variable) -> Element:
         node = variable.node
-        if is_lookup(variable) and not variable.source:
-            element = table_element(variable.name, variable)
+        if (table := self.names.with_table(variable)) is not None and is_lookup(table):
+            element = table_element(variable.name, table)
         else:
             equations = tuple(self.equations(variable))
             kind = kind_of([equation.expression for equation in equations])
@@ -415,11 +404,8 @@ class _Reader:
         for flow, stock in self.conveyors.items():
             for equation in elements[flow].equations if flow in elements else ():
                 time = equation.expression.args[1] if equation.expression.args else S.Zero
-                changing = [
-                    name for name in references_of(time) if name not in elements or elements[name].kind != "constant"
-                ]
-                if changing:
-                    what = f"'{stock.name}': the transit time of this conveyor changes, since '{changing[0]}' does"
+                if (changing := what_varies(time, elements)) is not None:
+                    what = f"'{stock.name}': the transit time of this conveyor changes, since '{changing}' does"
                     self.found.fault(stock.node.place, f"{what}; use a constant")
 
     # Macros

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 
 from sympy import Expr, S
 
-from ..errors import Fault, Place, format_count
+from ..errors import format_count
 from ..model import (
     FUNCTIONS,
     MARK,
@@ -22,7 +22,6 @@ from ..model import (
     Element,
     Equation,
     Subscript,
-    Table,
     add,
     divide,
     evaluate,
@@ -54,6 +53,7 @@ from .functions import (
     unknown_builtin,
 )
 from .names import label_of, name_key, plain_name
+from .scope import Gf, Scope, Variable
 from .syntax import SyntaxProblemError, Term, parse_expression
 from .tree import Node
 
@@ -73,112 +73,6 @@ class CellOutsideError(Exception):
 
 class LooseArrayError(UnsupportedError):
     """A whole array where a number is needed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gf:
-    """A graphical function: its table, how it is read, and the labels of the cell that it serves (empty for all)."""
-
-    table: Table
-    how: str
-    subscripts: tuple[str, ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class Variable:
-    """A variable as the file declares it; `prefix` is the path of its module, `dimensions` are keys of ranges."""
-
-    name: str
-    node: Node
-    prefix: str
-    dimensions: tuple[str, ...] = ()
-    tables: list[Gf] = field(default_factory=list)
-    source: str = ""
-    """The key of the variable that a module's input is connected to."""
-    is_result: bool = False
-    """Whether the call of a macro defines it."""
-
-    @property
-    def key(self) -> str:
-        """The name in the form in which two spellings are equal."""
-        return key(self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Macro:
-    """A macro: its parameters with the text of their default values, its result and its variables."""
-
-    name: str
-    node: Node
-    parameters: tuple[str, ...]
-    defaults: Mapping[str, str]
-
-
-@dataclass(slots=True)
-class Names:
-    """What all equations of a file share: what it declares, and what is collected while they are read.
-
-    `results` are the variables that calls of macros define besides their value, by key.
-    """
-
-    variables: dict[str, Variable]
-    subscripts: dict[str, Subscript]
-    macros: Mapping[str, Macro]
-    expand: Callable[[Macro, Sequence[Expr], Scope, Sequence[Term]], Expr]
-    added: list[Element] = field(default_factory=list)
-    results: dict[str, Element] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
-    parts: int = 0
-    calls: int = 0
-
-    def fault(self, where: Place, what: str) -> None:
-        """Add a fault."""
-        self.faults.append(Fault(where, what))
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The surroundings of an expression: whose equation it is, in which cells, and what names mean there.
-
-    `subscripts` are those of the left-hand side, one per dimension: a range, or a label. `own` gives the meaning of the names
-    of a macro, `marks` is whether a whole array may stand for its cells, `places` collects the first mention of names.
-    """
-
-    names: Names
-    node: Node
-    owner: Variable
-    subscripts: tuple[str, ...]
-    own: Mapping[str, Expr] | None = None
-    open_macros: tuple[str, ...] = ()
-    marks: bool = False
-    places: dict[str, Place] = field(default_factory=dict)
-
-    def place(self, term: Term) -> Place:
-        """Return the place of a term in the file."""
-        return self.node.place_at(term.at)
-
-    @property
-    def bound(self) -> Mapping[str, str]:
-        """The label or range that each dimension of the left-hand side stands for."""
-        return dict(zip(self.owner.dimensions, self.subscripts, strict=False))
-
-    @property
-    def is_cell(self) -> bool:
-        """Whether the equation is that of one cell."""
-        return not any(name in self.names.subscripts for name in self.subscripts)
-
-    def find(self, text: str) -> str | None:
-        """Return the key of the variable that a name means in this module, or None."""
-        absolute = text.startswith(".")
-        own = name_key(text.removeprefix("."))
-        found = (
-            (own,)
-            if absolute
-            else (key(self.owner.prefix + own), own)
-            if "." in text
-            else (key(self.owner.prefix + own),)
-        )
-        return next((name for name in found if name in self.names.variables), None)
 
 
 def read_equation(scope: Scope, node: Node) -> Expr:
@@ -393,8 +287,7 @@ def _subscript(term: Term, dimension: str, scope: Scope) -> str:
     if term.kind == "position":
         return _at_position(term, scope)
     if term.kind == "range":
-        message = "a range a:b in a subscript is not supported; define a dimension with these labels"
-        raise UnsupportedError(message)
+        return _range_of(term, own, scope)
     if term.kind == "name" and term.subscripts is None:
         name = name_key(term.text)
         if (label := label_of(own, name)) is not None:
@@ -402,6 +295,28 @@ def _subscript(term: Term, dimension: str, scope: Scope) -> str:
         if name in ranges:
             return _dimension_subscript(name, own, scope)
     return _computed(term, own, scope)
+
+
+def _range_of(term: Term, own: Subscript, scope: Scope) -> str:
+    """Return the mark of a dimension with the labels from one to another, `a:b`; it is added if there is none yet."""
+    if not scope.marks:
+        message = "a range a:b is for SUM, MEAN, MIN, MAX and similar functions; name a label"
+        raise LooseArrayError(message)
+    try:
+        ends = [_subscript(part, key(own.name), replace(scope, marks=False)) for part in term.parts]
+    except CellOutsideError:
+        ends = [""]
+    if any(label not in own.positions for label in ends):
+        message = f"a range of '{own.name}' goes from a label to a label; name two of them"
+        raise UnsupportedError(message)
+    first, last = (own.positions[label] for label in ends)
+    labels = own.labels[first : last + 1]
+    if not labels:
+        message = f"the range goes from '{own.labels[first]}' back to '{own.labels[last]}'; exchange them"
+        raise UnsupportedError(message)
+    name = f"{own.name} {labels[0]} to {labels[-1]}"
+    scope.names.subscripts.setdefault(key(name), Subscript(name, labels, place=own.place))
+    return f"{key(name)}{MARK}"
 
 
 def _dimension_subscript(name: str, own: Subscript, scope: Scope) -> str:
@@ -460,8 +375,8 @@ def _call(term: Term, scope: Scope) -> Expr:
     """Translate a call of a graphical function, a macro or a function, whichever has the name."""
     own = name_key(term.text)
     named = scope.find(term.text)
-    if named is not None and scope.names.variables[named].tables:
-        return _read_table(scope.names.variables[named], term, term.parts, scope)
+    if (table := scope.table(term.text)) is not None:
+        return _read_table(table, term, term.parts, scope)
     if own in scope.names.macros:
         arguments = [translate(part, scope) for part in term.parts]
         return scope.names.expand(scope.names.macros[own], arguments, scope, term.outputs)
@@ -481,10 +396,9 @@ def _call(term: Term, scope: Scope) -> Expr:
 def _special(own: str, term: Term, scope: Scope) -> Expr | None:
     """Return a call of a function whose arguments are not all numbers, or that has none; None for other functions."""
     count = len(term.parts)
-    if own == "lookup" and count == 2 and (first := term.parts[0]).kind == "name":  # noqa: PLR2004 - a table and its argument
-        table = scope.find(first.text)
-        if table is not None and scope.names.variables[table].tables:
-            return _read_table(scope.names.variables[table], first, term.parts[1:], scope)
+    first = term.parts[0] if own == "lookup" and count == 2 else term  # noqa: PLR2004 - a table and its argument
+    if first.kind == "name" and (table := scope.table(first.text)) is not None:
+        return _read_table(table, first, term.parts[1:], scope)
     if own == "size" and count == 1:
         return _size(term.parts[0], scope)
     if own in REDUCTIONS and count == 1 and not scope.marks:
@@ -512,9 +426,9 @@ def _function(own: str, term: Term, scope: Scope) -> Expr:
 
 def _argument(term: Term, scope: Scope) -> Expr:
     """Return an argument; a variable that is nothing but a graphical function stands for its table."""
-    found = scope.find(term.text) if term.kind == "name" else None
-    if found is not None and (variable := scope.names.variables[found]).tables and variable.node.find("eqn") is None:
-        return make_reference(found, *_subscripts_of(variable, term, scope))
+    table = scope.table(term.text) if term.kind == "name" else None
+    if table is not None and table.node.find("eqn") is None:
+        return make_reference(table.key, *_subscripts_of(table, term, scope))
     return translate(term, scope)
 
 
@@ -617,8 +531,9 @@ def _size(term: Term, scope: Scope) -> Expr:
             _refuse_slats(term, scope)
         return _count(dimensions)
     pairs = zip(term.subscripts, dimensions, strict=False)
+    whole = [pair for pair in pairs if pair[0].kind in ("all", "range")]
     return _count(
-        name_key(part.parts[0].text) if part.parts else dimension for part, dimension in pairs if part.kind == "all"
+        _subscript(part, dimension, replace(scope, marks=True)).removesuffix(MARK) for part, dimension in whole
     )
 
 

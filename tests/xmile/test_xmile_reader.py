@@ -44,6 +44,8 @@ EXPRESSIONS = {
     "MAX(values, 25)": 30,
     "SIZE(values)": 3,
     "SIZE(grid[*, b])": 2,
+    "SUM(values[b:c]) + SUM(values[1:2])": 80,
+    "SIZE(grid[1:1, a:b]) + MAX(values[a:b])": 22,
     "SUM(grid[*, b])": 42,
     "values[2] + values[Letter.c]": 50,
     "Letter.b": 2,
@@ -201,6 +203,32 @@ def test_modules_are_connected_and_named():
     assert float(simulate(model)["result"].values.ravel()[-1]) == 15
 
 
+@pytest.mark.parametrize("equation", ["", "<eqn>0+0</eqn>"])
+def test_an_input_of_a_module_has_the_graphical_function_that_it_is_connected_to(equation):
+    """Not the one of its own, which serves a module that is open; both as Stella writes them."""
+    model = read_text(
+        build_xmile(
+            f'<module name="Sub"><connect to="Sub.table" from=".profile"/></module>'
+            f'<aux name="profile">{equation}<gf><xpts>0,10</xpts><ypts>0,100</ypts></gf></aux>',
+            rest=f'<model name="Sub"><variables><aux name="table" access="input">{equation}<gf><xpts>0,10</xpts><ypts>7,7</ypts></gf></aux>'
+            '<aux name="read" access="output"><eqn>LOOKUP(table, TIME) + table(TIME)</eqn></aux></variables></model>',
+        )
+    )
+    assert simulate(model)["sub_read"].values.tolist() == [20, 40, 60, 80, 100]
+
+
+def test_the_transit_time_of_a_conveyor_may_be_computed_if_it_does_not_change():
+    """From constants by way of auxiliaries, as an input of a module is; not from anything that varies."""
+    belt = (
+        '<stock name="S"><eqn>6</eqn><inflow>on</inflow><outflow>off</outflow><conveyor><len>time_on</len></conveyor></stock>'
+        '<flow name="on"><eqn>TIME</eqn></flow><flow name="off"/><aux name="years"><eqn>1</eqn></aux><aux name="time_on"><eqn>2*years{}</eqn></aux>'
+    )
+    assert simulate(read_text(build_xmile(belt.format(""))))["off"].values.tolist() == [3, 3, 1, 2, 3]
+    for varying in ("+ STEP(1, 3)", "+ 0*S", "+ RANDOM(0, 1)"):
+        with pytest.raises(ModelError, match="the transit time of this conveyor changes, since 'time on' does"):
+            read_text(build_xmile(belt.format(varying)))
+
+
 def test_settings_units_ranges_and_documentation_are_read():
     """Reciprocal DT, the saving interval, and what a variable says about itself."""
     text = build_xmile(
@@ -247,6 +275,9 @@ FAULTS = {
     '<aux name="x"><dimensions><dim name="Letter"/></dimensions><element subscript="q"><eqn>1</eqn></element></aux>': "'q' is not a label of 'Letter'",
     '<aux name="x"><eqn>z + 1</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "'z' is an array",
     '<aux name="x"><eqn>z[TIME]</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "changes during a run",
+    '<aux name="x"><eqn>SUM(z[b:a])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "the range goes from 'b' back to 'a'; exchange them",
+    '<aux name="x"><eqn>SUM(z[a:5])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "a range of 'Letter' goes from a label to a label",
+    '<aux name="x"><eqn>SUM(z[1:TIME])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "changes during a run",
     '<module name="gone"/>': "has no <model> with the name 'gone'",
     '<module name="far" resource="../far.xmile"/>': "which is not opened",
     '<flow name="f"><eqn>1</eqn><stock name="s"><eqn>1</eqn></stock></flow>': "close <flow> before it",

@@ -1,0 +1,133 @@
+"""What is known while equations are read: variables and macros as a file declares them, and what names mean in an equation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sympy import Expr
+
+from ..errors import Fault, Place
+from ..model import Element, Subscript, Table, key
+from .names import name_key
+from .syntax import Term
+from .tree import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Gf:
+    """A graphical function: its table, how it is read, and the labels of the cell that it serves (empty for all)."""
+
+    table: Table
+    how: str
+    subscripts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Variable:
+    """A variable as the file declares it; `prefix` is the path of its module, `dimensions` are keys of ranges."""
+
+    name: str
+    node: Node
+    prefix: str
+    dimensions: tuple[str, ...] = ()
+    tables: list[Gf] = field(default_factory=list)
+    source: str = ""
+    """The key of the variable that a module's input is connected to."""
+    is_result: bool = False
+    """Whether the call of a macro defines it."""
+
+    @property
+    def key(self) -> str:
+        """The name in the form in which two spellings are equal."""
+        return key(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """A macro: its parameters with the text of their default values, its result and its variables."""
+
+    name: str
+    node: Node
+    parameters: tuple[str, ...]
+    defaults: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Names:
+    """What all equations of a file share: what it declares, and what is collected while they are read.
+
+    `results` are the variables that calls of macros define besides their value, by key.
+    """
+
+    variables: dict[str, Variable]
+    subscripts: dict[str, Subscript]
+    macros: Mapping[str, Macro]
+    expand: Callable[[Macro, Sequence[Expr], Scope, Sequence[Term]], Expr]
+    added: list[Element] = field(default_factory=list)
+    results: dict[str, Element] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    parts: int = 0
+    calls: int = 0
+
+    def fault(self, where: Place, what: str) -> None:
+        """Add a fault."""
+        self.faults.append(Fault(where, what))
+
+    def with_table(self, variable: Variable) -> Variable | None:
+        """Return the variable, or the one that a module's input is connected to in the end, if it has a graphical function."""
+        for _ in self.variables:
+            if not variable.source:
+                break
+            variable = self.variables[variable.source]
+        return variable if variable.tables else None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The surroundings of an expression: whose equation it is, in which cells, and what names mean there.
+
+    `subscripts` are those of the left-hand side, one per dimension: a range, or a label. `own` gives the meaning of the names
+    of a macro, `marks` is whether a whole array may stand for its cells, `places` collects the first mention of names.
+    """
+
+    names: Names
+    node: Node
+    owner: Variable
+    subscripts: tuple[str, ...]
+    own: Mapping[str, Expr] | None = None
+    open_macros: tuple[str, ...] = ()
+    marks: bool = False
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def place(self, term: Term) -> Place:
+        """Return the place of a term in the file."""
+        return self.node.place_at(term.at)
+
+    @property
+    def bound(self) -> Mapping[str, str]:
+        """The label or range that each dimension of the left-hand side stands for."""
+        return dict(zip(self.owner.dimensions, self.subscripts, strict=False))
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether the equation is that of one cell."""
+        return not any(name in self.names.subscripts for name in self.subscripts)
+
+    def find(self, text: str) -> str | None:
+        """Return the key of the variable that a name means in this module, or None."""
+        absolute = text.startswith(".")
+        own = name_key(text.removeprefix("."))
+        found = (
+            (own,)
+            if absolute
+            else (key(self.owner.prefix + own), own)
+            if "." in text
+            else (key(self.owner.prefix + own),)
+        )
+        return next((name for name in found if name in self.names.variables), None)
+
+    def table(self, text: str) -> Variable | None:
+        """Return the variable whose graphical function a name means: that of its source for an input of a module; or None."""
+        found = self.find(text)
+        return None if found is None else self.names.with_table(self.names.variables[found])
