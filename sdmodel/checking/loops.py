@@ -153,7 +153,9 @@ def is_unfinished(model: Model) -> bool:
 def _links(model: Model) -> Links:
     """Return the links of a model in its run, or those of its diagram if equations are incomplete."""
     if is_unfinished(model):
-        return drawn_links(model, views_of_model(model))
+        return drawn_links(
+            model, {link: sign for view in views_of_model(model) for link, sign in view.polarities.items()}
+        )
     computed = plan(model)
     elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
     shown = CheckedModel(replace(computed.model, elements=MappingProxyType(elements)))

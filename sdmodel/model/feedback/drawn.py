@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from sympy import Expr, Indexed, Symbol
 
 from ..algebra import references_in, signed_terms, split_reference
-from ..diagram.views import View
 from ..functions.refused import Unfinished
-from ..names import key
 from ..records import Element, Model
 from ..subscripts import Cell
 from .links import Links, Series
 
-_SIGNS = {"+": 1.0, "s": 1.0, "-": -1.0, "o": -1.0}
-"""The effect that the letter at an arrow stands for: more, same, less, opposite."""
 
-
-def drawn_links(model: Model, views: Iterable[View]) -> Links:
+def drawn_links(model: Model, drawn: Mapping[tuple[str, str], float]) -> Links:
     """Return the links of a model that does not run, at one time, without labels; those without a polarity are nan.
 
-    An equation that is complete gives the polarity of what it adds or subtracts.
+    `drawn` has the polarities of arrows, as in `View.polarities`. An equation that is complete gives that of what it adds or
+    subtracts.
     """
-    drawn = {link: sign for view in views for link, sign in _polarities(view)}
     elements = {element.key: element for element in model if element.kind != "lookup" and not element.hidden}
     effects: dict[Cell, dict[Cell, Series]] = {Cell(name): {} for name in elements}
     for name, element in elements.items():
@@ -34,18 +29,6 @@ def drawn_links(model: Model, views: Iterable[View]) -> Links:
                 own = effects[Cell(cause)].setdefault(Cell(name), np.array([drawn.get((cause, name), sign)]))
                 own[own != drawn.get((cause, name), sign)] = math.nan  # it is named twice, with different effects
     return Links(model, np.zeros(1), effects)
-
-
-def _polarities(view: View) -> Iterator[tuple[tuple[str, str], float]]:
-    """Yield the polarity of each arrow that has one, and of the flows into and out of stocks, by cause and effect."""
-    shown = {word.number: key(word.text) for word in view.words if word.kind == "variable"}
-    named = zip(view.words, view.words[1:], strict=False)
-    shown |= {valve.number: key(word.text) for valve, word in named if valve.kind == "valve" and word.attached}
-    for arrow in view.arrows:
-        ends = shown.get(arrow.source, ""), shown.get(arrow.target, "")
-        sign = (1.0 if arrow.head else -1.0) if arrow.pipe else _SIGNS.get(arrow.polarity.lower())
-        if sign is not None:
-            yield ends, sign
 
 
 def _causes(element: Element) -> Iterator[tuple[str, float]]:
