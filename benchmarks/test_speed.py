@@ -146,8 +146,28 @@ def test_light_calls(benchmark):
     benchmark.pedantic(run, ([0.8],), rounds=300, warmup_rounds=20)
     calls = benchmark.stats.stats.data
     share = float(np.median(np.array(calls) / spent[-len(calls) :]))
-    benchmark.extra_info["call_per_kernel"] = share
+    benchmark.extra_info["share"] = share
     assert share <= 1.3
+
+
+@pytest.mark.benchmark(group="dataset")
+def test_dataset(benchmark, model):
+    """The time of a run as a dataset of every variable against that of the same numbers, in turn."""
+    numbers = sd.compile_model(
+        model, save=[element.name for element in model if element.kind not in {"constant", "lookup"}]
+    )
+    spent = []
+
+    def compute_numbers() -> None:
+        began = time.perf_counter()
+        numbers()
+        spent.append(time.perf_counter() - began)
+
+    benchmark.pedantic(sd.simulate, (model,), setup=compute_numbers, rounds=300, warmup_rounds=20)
+    calls = benchmark.stats.stats.data
+    share = float(np.median(np.array(calls) / spent[-len(calls) :]))
+    benchmark.extra_info["share"] = share
+    assert share <= 2.5
 
 
 @pytest.mark.benchmark(group="1,000 members, one variable saved")

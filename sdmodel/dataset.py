@@ -88,23 +88,27 @@ def make_run(
     *,
     dims: Mapping[str, Any] | None = None,
     attributes: Mapping[str, Any] | None = None,
+    alike: Hashable = None,
 ) -> xr.Dataset:
     """Make the dataset of a run from `values` by element key, shape (time, labels of each dimension, members).
 
     Constants have no time axis. `dims` are the member dimensions with their coordinates. A value without them holds for all
-    members; a constant keeps only those along which it varies. Raises DatasetError if a member dimension has the name of
+    members; a constant keeps only those along which it varies. Single runs of a model that are `alike` have the same variables
+    in the same order, as arrays of floats: those with the same times are checked once. Raises DatasetError if a member dimension has the name of
     something else in the run.
     """
-    frames = _FRAMES.setdefault(model, {})
-    times = np.asarray(times, dtype=float)
-    frame_of = (times.tobytes(), *values)
+    times = np.array(times, dtype=float)
     created = _provenance(model, values) | dict(attributes or {})
-    found = frames[frame_of].fill(values, created) if not dims and frame_of in frames else None
-    if found is None:
-        found = _make_run(model, times, values, dims or {}).assign_attrs(created)
-        if not dims:
-            frames.pop(next(iter(frames)), None) if len(frames) >= _MOST_FRAMES else None
-            frames |= _frame_of(found, {model.identifiers[name]: name for name in values}, frame_of)
+    if dims or alike is None:
+        return _make_run(model, times, values, dims or {}).assign_attrs(created)
+    frames = _FRAMES.setdefault(model, {})
+    kind = (times.tobytes(), alike)
+    if frame := frames.get(kind):
+        return frame.fill(values, created)
+    found = _make_run(model, times, values, {}).assign_attrs(created)
+    if frame := _frame_of(found, [model.identifiers[name] for name in values]):
+        frames.pop(next(iter(frames)), None) if len(frames) >= _MOST_FRAMES else None
+        frames[kind] = frame
     return found
 
 
@@ -145,7 +149,6 @@ def _make_run(
 
 
 _SLOTS = ("_attrs", "_data", "_dims", "_encoding")
-_DOUBLE = np.dtype(np.float64)
 _MOST_FRAMES = 4
 
 
@@ -153,25 +156,23 @@ _MOST_FRAMES = 4
 class _Frame:
     """The dataset of a single run without its values: checked once, and filled for each run of the model with these times.
 
-    `variables` are the name, key, dimensions, shape and attributes of each variable, `coordinates` all others.
+    `variables` are the name, dimensions and attributes of each variable, `coordinates` all others.
     To make and check hundreds of variables takes many times as long as the run; xarray has no public way around it.
     """
 
-    variables: tuple[tuple[str, str, tuple[Hashable, ...], tuple[int, ...], dict[Any, Any]], ...]
+    variables: tuple[tuple[str, tuple[Hashable, ...], dict[Any, Any]], ...]
     coordinates: Mapping[str, xr.Variable]
     dims: Mapping[Hashable, int]
     indexes: Mapping[Hashable, Any]
 
-    def fill(self, values: Mapping[str, Any], attributes: dict[str, Any]) -> xr.Dataset | None:
-        """Return the dataset with values, or None if they have other shapes."""
+    def fill(self, values: Mapping[str, Any], attributes: dict[str, Any]) -> xr.Dataset:
+        """Return the dataset with values, in the order of `variables`."""
         made: dict[Any, xr.Variable] = {}
         new = object.__new__
-        for name, element, dims, shape, own in self.variables:
-            array = values[element]
-            if array.__class__ is not np.ndarray or array.shape != shape or array.dtype is not _DOUBLE:
-                return None
-            made[name] = variable = new(xr.Variable)  # as `_variable_of`, here without the call
+        for (name, dims, own), array in zip(self.variables, values.values(), strict=True):
+            variable = new(xr.Variable)  # as `_variable_of`, here without the call
             variable._dims, variable._data, variable._attrs, variable._encoding = dims, array, own.copy(), None  # noqa: SLF001 - as above
+            made[name] = variable
         for name, old in self.coordinates.items():
             data = old._data.copy() if isinstance(old._data, np.ndarray) else old._data  # noqa: SLF001 - an index is immutable
             made[name] = _variable_of(type(old), old.dims, data, old.attrs)
@@ -191,18 +192,17 @@ def _variable_of(kind: type[xr.Variable], dims: Any, data: Any, attributes: dict
     return made
 
 
-def _frame_of(run: xr.Dataset, keys: Mapping[str, str], of: Any) -> dict[Any, _Frame]:
-    """Return the frame of a run that was made with all checks, or nothing if xarray's classes are not as expected."""
+def _frame_of(run: xr.Dataset, names: Sequence[str]) -> _Frame | None:
+    """Return the frame of a run that was made with all checks, or None if xarray's classes are not as expected."""
     variables = {str(name): variable for name, variable in run.variables.items()}
-    coordinates = {name: variable for name, variable in variables.items() if name not in keys}
-    plain = all(type(variables[name]) is xr.Variable for name in keys)
+    own = {name: variables.pop(name) for name in names}
+    plain = all(type(variable) is xr.Variable for variable in own.values())
     as_expected = xr.Variable.__slots__ == _SLOTS and hasattr(xr.Dataset, "_construct_direct")
-    if not (plain and as_expected and set(coordinates) == set(run.coords) and [*variables] == [*keys, *coordinates]):
-        return {}
-    own = ((name, key, variables[name]) for name, key in keys.items())
-    entries = tuple((name, key, v.dims, v.shape, dict(v.attrs)) for name, key, v in own)
-    copies = {name: variable.copy() for name, variable in coordinates.items()}
-    return {of: _Frame(entries, copies, dict(run.sizes), dict(run.xindexes))}
+    if not (plain and as_expected and set(variables) == set(run.coords) and [*run.variables] == [*own, *variables]):
+        return None
+    entries = tuple((name, variable.dims, dict(variable.attrs)) for name, variable in own.items())
+    coordinates = {name: variable.copy() for name, variable in variables.items()}
+    return _Frame(entries, coordinates, dict(run.sizes), dict(run.xindexes))
 
 
 def check_run(dataset: xr.Dataset, name: str) -> None:
@@ -482,9 +482,16 @@ def _check_names(members: Iterable[str], others: Collection[str]) -> None:
             raise DatasetError(message)
 
 
-def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | float | NDArray[np.uint8]]:
+def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes that say where a run comes from, as far as the model knows."""
-    found: dict[str, str | float | NDArray[np.uint8]] = {
+    steps = {name: float(values[name]) for name in ("time_step", "saveper") if np.ndim(values.get(name, ())) == 0}
+    return _origin(model) | {"created": datetime.now(UTC).isoformat(timespec="seconds")} | steps
+
+
+@made_once
+def _origin(model: Model) -> dict[str, Any]:
+    """The attributes of all runs of a model."""
+    found: dict[str, Any] = {
         "model": model.path,
         "model_sha256": model.sha256,
         TEXT: text_attribute(model.text),
@@ -492,7 +499,7 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
         "changes": "",
         "integrator": model.integrator,
         "engine": "native",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": "",
         "versions": _versions(),
     }
     if encoding := named_encoding(model):
@@ -503,8 +510,7 @@ def _provenance(model: Model, values: Mapping[str, Any]) -> dict[str, str | floa
         found[POINTS] = given_points(model)
     if model.texts:
         found[TEXTS] = json.dumps(dict(model.texts))
-    steps = (name for name in ("time_step", "saveper") if name in values and np.ndim(values[name]) == 0)
-    return found | {name: float(values[name]) for name in steps}
+    return found
 
 
 def text_attribute(text: str) -> NDArray[np.uint8]:

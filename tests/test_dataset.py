@@ -73,7 +73,8 @@ def test_a_second_run_is_like_the_first():
         "price": np.arange(6.0).reshape(3, 2),
         "room": np.array(20.0),
     }
-    first, second = (make_run(TEA, TIMES, values, attributes={"created": "now"}) for _ in range(2))
+    same: dict[str, object] = {"attributes": {"created": "now"}, "alike": "tea"}
+    first, second = (make_run(TEA, TIMES, values, **same) for _ in range(2))
     assert second.identical(first)
     assert [*second.variables] == [*first.variables]
     assert [*second.coords] == [*first.coords]
@@ -85,17 +86,17 @@ def test_a_second_run_is_like_the_first():
         second.variables[name].attrs["changed"] = 1
     second["date"].values[0] = np.datetime64(0, "ns")
     second.attrs["changed"] = 1
-    assert make_run(TEA, TIMES, values, attributes={"created": "now"}).identical(first)
+    assert make_run(TEA, TIMES, values, **same).identical(first)
     assert second.isel(time=0).sel(tier="premium")["price"] == 0
     assert (second + second)["tea_temperature"].values.tolist() == [160, 120, 100]
 
 
-def test_a_run_with_other_times_or_shapes_is_checked_anew():
-    """Only runs with the same times and variables are alike."""
+def test_a_run_with_other_times_or_variables_is_checked():
+    """Only runs that are alike, with the same times, have what was checked before."""
     values = {"tea_temperature": np.array([80.0, 60, 50])}
-    make_run(TEA, TIMES, values)
-    assert make_run(TEA, TIMES + 1, values)["time"].values.tolist() == (TIMES + 1).tolist()
-    assert set(make_run(TEA, TIMES, values | {"room": np.array(1.0)})) == {"tea_temperature", "room"}
+    make_run(TEA, TIMES, values, alike="cup")
+    assert make_run(TEA, TIMES + 1, values, alike="cup")["time"].values.tolist() == (TIMES + 1).tolist()
+    assert set(make_run(TEA, TIMES, values | {"room": np.array(1.0)}, alike="both")) == {"tea_temperature", "room"}
     with pytest.raises(DatasetError, match="'Tea Temperature' has shape"):
         make_run(TEA, TIMES, {"tea_temperature": np.zeros((3, 2))})
     with pytest.raises(ValueError, match="conflicting sizes"):

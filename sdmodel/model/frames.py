@@ -73,6 +73,11 @@ class Frame:
             return self
         return Frame(self.lengths, {**self.names, **{name: (None, (label,)) for name, label in binding.items()}})
 
+    def take(self, axis: int | None, places: Sequence[int]) -> Frame:
+        """The frame of the cells at some places along one axis."""
+        lengths = tuple(len(places) if own == axis else length for own, length in enumerate(self.lengths))
+        return Frame(lengths, dict(zip(self.names, taken([*self.names.values()], axis, places), strict=True)))
+
     def inside(self, subscripts: Mapping[str, Subscript], names: Sequence[str]) -> Frame:
         """The frame inside of a reduction over ranges: it has one more axis for each."""
         return self._with(names, [labels_of(subscripts, name) for name in names])
@@ -225,6 +230,11 @@ def span(subscripts: Mapping[str, Subscript], equation: Equation) -> tuple[Frame
         columns = tuple((0, [axis[place] for place in own.tolist()]) for axis, own in zip(axes, places, strict=True))
         lengths = (len(places[0]),)
     return Frame(lengths, dict(zip(equation.subscripts, columns, strict=True))), columns
+
+
+def taken(columns: Sequence[Column], axis: int | None, places: Sequence[int]) -> tuple[Column, ...]:
+    """The labels at some places along one axis."""
+    return tuple((own, [labels[place] for place in places] if own == axis else labels) for own, labels in columns)
 
 
 def labels_read(columns: Sequence[Column]) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, product, repeat
@@ -22,7 +22,7 @@ from ..extras import LazyModule, made_once
 from .algebra import Numbers, Slice, Table, VensimFunction, references_in, split_reference, walk
 from .evaluation import evaluate
 from .expansion import expand
-from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span
+from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span, taken
 from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
 from .functions.row import Memory
@@ -139,6 +139,14 @@ class Block(_Computed):
         for place, binding in zip(product(*map(range, self.frame.lengths)), self.frame.bindings(), strict=True):
             labels = tuple(own[place[axis]] for axis, own in self.columns if axis is not None)
             yield Assignment(Cell(self.key, labels), self.expression, binding)
+
+    def slices(self, subscript: int) -> Iterator[Block]:
+        """Yield the cells with each label of one subscript as a block of their own."""
+        along, labels = self.columns[subscript]
+        for label in dict.fromkeys(labels):
+            places = [place for place, own in enumerate(labels) if own == label]
+            frame, columns = self.frame.take(along, places), taken(self.columns, along, places)
+            yield Block(self.key, self.expression, frame, columns)
 
 
 Part = Assignment | Block
@@ -344,9 +352,10 @@ def _parts(model: Model, element: Element, equation: Equation) -> Iterable[Part]
 
 
 class _Graph:
-    """Which parts read which at a moment, by number; a block whose cells depend on each other becomes its cells.
+    """Which parts read which at a moment, by number; a block whose cells depend on each other becomes slices, or its cells.
 
-    `origin` has the number of the part that each came from.
+    Slices are enough where cells depend on those before them along one subscript, such as the passes of a search. `origin` has the
+    number of the part that each came from.
     """
 
     def __init__(
@@ -358,37 +367,60 @@ class _Graph:
         self.unequal: set[int] = set(known.unequal) if known else set()
         self._connect(known.whole if known else None)
         self.whole: Sequence[dict[int, None]] = self.reads
-        """What the parts read before blocks became their cells."""
-        split = self._blocks_to_split()
-        if split:
-            self._check_size(split)
-            pieces = [
-                (own, number)
-                for number, part in enumerate(self.parts)
-                for own in (part if number in split else (part,))
-            ]
-            self.parts, self.origin = [own for own, _ in pieces], [number for _, number in pieces]
-            self._connect()
+        """What the parts read before blocks became slices or cells."""
+        unequal = self.unequal
+        pieces = self._cells(unequal)
+        for recursive in self._recursive():
+            blocks = {number: self.parts[number] for number in recursive if number not in unequal}
+            steps = self._labels_of_steps(blocks.values())
+            pieces |= {number: found for number, own in blocks.items() if len(found := _sliced(own, steps)) > 1}
+        if pieces:
+            self._replace(pieces)
+        if cells := self._cells(chain(self.unequal, *self._recursive())):
+            self._replace(cells)
+        self.unequal = unequal
 
-    def _blocks_to_split(self) -> set[int]:
-        """The blocks whose cells depend on each other, or differ by more than where their numbers are."""
-        blocks = {number for number, part in enumerate(self.parts) if isinstance(part, Block)}
-        recursive = (
-            number
-            for component in (_components(self.reads) if blocks else ())
-            for number in component
-            if len(component) > 1 or number in self.reads[number]
-        )
-        return blocks & {*recursive, *self.unequal}
+    def _replace(self, pieces: Mapping[int, Sequence[Part]]) -> None:
+        """Put other parts in the place of some, and connect them all."""
+        found = [
+            (own, self.origin[number]) for number, part in enumerate(self.parts) for own in pieces.get(number, (part,))
+        ]
+        self.parts, self.origin, self.unequal = [own for own, _ in found], [origin for _, origin in found], set()
+        self._connect()
 
-    def _check_size(self, split: Iterable[int]) -> None:
+    def _labels_of_steps(self, blocks: Collection[Part]) -> set[str]:
+        """The labels that blocks read of each other along subscripts of which they have other labels themselves."""
+        keys, subscripts, found = {own.key for own in blocks}, self.model.subscripts, set[str]()
+        for own in blocks:
+            leaves = (own.frame.leaves(subscripts, expression) for expression in own.read(self.moment))
+            for name, indices, frame in chain.from_iterable(leaves):
+                columns = [frame.column(subscripts, index) for index in indices] if name in keys else []
+                for axis, labels in columns:
+                    mine = [list(column) for along, column in own.columns if along == axis]
+                    if list(labels) not in mine and not all(map(set(labels).isdisjoint, mine)):
+                        found.update(labels)
+        return found
+
+    def _recursive(self) -> Iterator[list[int]]:
+        """Yield the blocks of which cells depend on each other, together."""
+        if any(isinstance(part, Block) for part in self.parts):
+            for component in _components(self.reads):
+                if len(component) > 1 or component[0] in self.reads[component[0]]:
+                    yield [number for number in component if isinstance(self.parts[number], Block)]
+
+    def _cells(self, numbers: Iterable[int]) -> dict[int, Sequence[Part]]:
+        """The cells of blocks; raises ModelError where these are too many."""
+        found: dict[int, Sequence[Part]] = {}
         total = 0
-        for number in sorted(split):
+        for number in sorted(set(numbers)):
             part = self.parts[number]
-            total += len(part) * count_terms(self.model.subscripts, part.expression)
+            if isinstance(part, Block):
+                found[number] = [*part]
+                total += len(part) * count_terms(self.model.subscripts, part.expression)
             if total > MOST_WRITTEN:
                 element = self.model.elements[part.key]
                 raise ModelError([too_many_fault(self.model, element, element.place, written=True)])
+        return found
 
     def _connect(self, known: Sequence[dict[int, None]] | None = None) -> None:
         """Find what each part reads, and which read Time; `known` is what those without a memory read."""
@@ -472,6 +504,15 @@ class _Graph:
             return ()
         read = (self.singles.get(Cell(name, labels)) for labels in labels_read(columns))
         return [own for own in read if own is not None]
+
+
+def _sliced(block: Any, steps: Container[str]) -> list[Part]:
+    """A block as slices along the subscripts that have the labels of steps; as its cells where a slice has few."""
+    pieces: list[Any] = [block]
+    for subscript, (_, labels) in enumerate(() if block.returns_array else block.columns):
+        if any(label in steps for label in labels):
+            pieces = [own for piece in pieces for own in piece.slices(subscript)]
+    return [*chain.from_iterable([own] if len(own) >= FEWEST else own for own in pieces)]
 
 
 def _is_wide(expression: Expr) -> bool:

@@ -129,7 +129,7 @@ def fused_flows(layout: Layout, tables: Tables, saved: NDArray[np.int64]) -> dic
         kind = partial(StockLoop, tables.width, layout=layout, tables=tables, frame=frame, advances=True, fused=fused)
         for merged in (True, False) if tables.width > 1 or frame.lengths[-1] >= _LONG else (True,):
             with suppress(UnequalError):
-                kind(merged=merged, stocks={own.key: own for own in group}).loop("trial", results)
+                kind(merged=merged, stocks={own.key: own for own in group}).loop("trial_0", results)
                 found |= fused
                 break
     return found

@@ -10,7 +10,7 @@ members of an ensemble take the vector library, so that their numbers do not dep
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from string import Template
 from types import MappingProxyType
@@ -27,6 +27,8 @@ _INTRINSICS = MappingProxyType(dict.fromkeys(("fabs", "floor", "trunc", "sqrt"),
 _BINARY = MappingProxyType({"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", "%": "frem"})
 _COMPARISONS = MappingProxyType({"=": "oeq", "<>": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"})
 
+_MANY = 5
+"""A row of as many registers is computed by registers anyway."""
 OPTIONAL = " ; row {}"
 """The mark of an instruction that writes to a row, and that may be left out if nothing reads the row."""
 
@@ -129,7 +131,7 @@ class Function:
 
     def text(self, signature: str, result: str = "ret void") -> str:
         """The finished function."""
-        return "\n".join([f"define {signature} {{", *self.lines, f"  {result}", "}", ""])
+        return _define(signature, self.lines, result)
 
 
 def numbers(width: int) -> str:
@@ -256,23 +258,64 @@ def _division_text(width: int) -> str:
     )
 
 
-def nested_loops(axes: Sequence[tuple[int, int]], body: Sequence[str]) -> Iterator[str]:
-    """Loops over some axes, each with its length, within each other."""
-    *outer, (last, _) = axes
-    before = "entry"
-    for axis, _ in outer:
-        yield f"  br label %head{axis}"
-        yield f"head{axis}:"
-        yield f"  %k{axis} = phi i64 [ 0, %{before} ], [ %k{axis}_next, %tail{axis} ]"
-        before = f"head{axis}"
-    yield "  br label %body"
-    yield "body:"
-    yield f"  %k{last} = phi i64 [ 0, %{before} ], [ %k{last}_next, %body ]"
-    yield from body
-    back = "body"
-    for place, (axis, length) in reversed([*enumerate(axes)]):
-        yield f"  %k{axis}_next = add i64 %k{axis}, 1"
-        yield f"  %k{axis}_more = icmp ult i64 %k{axis}_next, {length}"
-        after = f"tail{axes[place - 1][0]}" if place else "done"
-        yield f"  br i1 %k{axis}_more, label %{back if axis == last else f'head{axis}'}, label %{after}"
-        yield f"{after}:"
+def loop_text(
+    name: str, parameters: str, axes: Sequence[tuple[int, int]], entry: Sequence[str], body: Sequence[str], lanes: int
+) -> str:
+    """A function with loops over some axes, each with its length, within each other; `entry` is what comes before them.
+
+    LLVM unrolls a short innermost loop, and then computes several rows at a time, whose numbers are not next to each other. A row
+    that fills some registers of `lanes` numbers, but not many, is therefore computed register by register.
+    """
+    *outer, (last, length) = axes
+    if 1 < lanes <= length < _MANY * lanes:
+        text, lines = _by_register(name, parameters, axes, [*entry, *body], lanes)
+        entry = []
+    else:
+        text, lines = "", _loop(f"%k{last}", 0, length, body)
+    for axis, count in reversed(outer):
+        lines = _loop(f"%k{axis}", 0, count, lines)
+    return text + _define(f"internal void @{name}({parameters}) nounwind noinline", ["entry:", *entry, *lines])
+
+
+def _by_register(
+    name: str, parameters: str, axes: Sequence[tuple[int, int]], lines: Sequence[str], lanes: int
+) -> tuple[str, list[str]]:
+    """A function that computes one cell, and the loops that compute a row: of whole registers, and of smaller ones for the rest.
+
+    No loop is unrolled before LLVM has filled the registers.
+    """
+    last, length = axes[-1]
+    passed = [parameters.replace(" noalias", ""), *(f"i64 %k{axis}" for axis, _ in axes[:-1])]
+    cell, sizes = f"void @{name}_cell", [lanes >> shift for shift in range(lanes.bit_length())]
+    head = f"internal {cell}({', '.join([*passed, f'i64 %k{last}'])}) nounwind alwaysinline"
+    texts, loops, begin = [_define(head, ["entry:", *lines])], list[str](), 0
+    for end in dict.fromkeys(length // size * size for size in sizes):
+        counter, node = f"%k{last}_{end}", int(name.rpartition("_")[2]) * len(sizes) + len(texts)
+        texts.append(f'!{node} = distinct !{{!{node}, !{{!"llvm.loop.unroll.disable"}}}}\n')
+        call = f"  call {cell}({', '.join([*passed, f'i64 {counter}'])})"
+        loops += _loop(counter, begin, end, [call], f", !llvm.loop !{node}")
+        begin = end
+    return "".join(texts), loops
+
+
+def _loop(counter: str, begin: int, end: int, body: Sequence[str], remark: str = "") -> list[str]:
+    """A loop in which a register counts from a number to the one before another; the remark is for LLVM."""
+    label = counter[1:]
+    return [
+        f"  br label %{label}_begin",
+        f"{label}_begin:",
+        f"  br label %{label}_body",
+        f"{label}_body:",
+        f"  {counter} = phi i64 [ {begin}, %{label}_begin ], [ {counter}_next, %{label}_last ]",
+        *body,
+        f"  br label %{label}_last",
+        f"{label}_last:",
+        f"  {counter}_next = add i64 {counter}, 1",
+        f"  {counter}_more = icmp ult i64 {counter}_next, {end}",
+        f"  br i1 {counter}_more, label %{label}_body, label %{label}_end{remark}",
+        f"{label}_end:",
+    ]
+
+
+def _define(signature: str, lines: Sequence[str], result: str = "ret void") -> str:
+    return "\n".join([f"define {signature} {{", *lines, f"  {result}", "}", ""])

@@ -54,7 +54,7 @@ from ..model import (
 )
 from .arrays import Operand, Past, Rows
 from .invariants import Invariant, invariant_of
-from .ir import DIVISORS, Function, literal, nested_loops, value_of
+from .ir import DIVISORS, Function, literal, loop_text, value_of
 from .layout import Layout
 from .tables import TableChoice, Tables
 
@@ -657,10 +657,9 @@ class LoopWriter(Writer):
             self.lines.append(f"  store {self.number} {value}, ptr {self._place(rows, '%to')}, align {8 * self.width}")
         lengths = [self.frame.cells] if self.merged else self.frame.lengths
         axes = [(axis, length) for axis, length in enumerate(lengths) if length > 1]
-        self.lines = ["entry:", *entry, *nested_loops(axes, self.lines)]
         taken = "ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h, ptr noalias %odd"
-        head = f"internal void @{name}({taken}) nounwind noinline"
-        return self._whole(self.text(head))
+        lanes = self.tables.mathematics.lanes if self.width == 1 else 1
+        return self._whole(loop_text(name, taken, axes, entry, self.lines, lanes))
 
     def results(self, results: Sequence[Result]) -> Iterator[tuple[str, NDArray[np.int64]]]:
         """Write each value, and say in which row of each cell it belongs."""

@@ -96,19 +96,20 @@ def padded(count: int) -> int:
     return 1 if count == 1 else -(-count // host().width) * host().width
 
 
-def bytes_needed(job: Job, count: int, threads: int) -> dict[str, int]:
+def bytes_needed(job: Job, count: int, threads: int | None) -> dict[str, int]:
     """The peak memory of the parts of a job, results included, by what makes each of them smaller.
 
     A result is looked through for values that are not finite, which takes an eighth of it.
     """
-    members, steps, layout = padded(count), job.timing.steps, job.program.layout
+    members, steps, lines, layout = padded(count), job.timing.steps, job.timing.lines, job.program.layout
     width, batch = (1, 1) if count == 1 else (host().width, min(_BATCH, members))
-    threads = min(threads, -(-members // _BATCH))
+    batches = -(-members // _BATCH)
+    threads = min(threads or available_threads(), batches) if batches > 1 else 1
     return {
         "save fewer variables, make SAVEPER longer, or run fewer members at a time": 9
-        * (job.timing.lines * len(job.rows) + 2)
-        * members,
-        "make TIME STEP longer or FINAL TIME earlier": 16 * (steps + 1) + 8 * job.timing.lines,
+        * members
+        * (lines * len(job.rows) + 2),
+        "make TIME STEP longer or FINAL TIME earlier": 16 * (steps + 1) + 8 * lines,
         "use a longer TIME STEP or fewer DELAY FIXED and other discrete delays": 8
         * threads
         * width

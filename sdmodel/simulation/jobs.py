@@ -32,7 +32,7 @@ from ..model import (
     split_name,
 )
 from ..program import MEMBER_CELL, SEED_CELL, Grid, Program
-from ..resources import available_threads, check_memory
+from ..resources import check_memory
 from ..scenario import Scenario, with_constants
 from ..vensim import scenario_from_text
 from .execution import Job, Outcome, bytes_needed
@@ -204,21 +204,15 @@ def make_job(
         seeds = [cell for cell in (SEED_CELL, _NOISE_SEED) if noise.seed is not None and cell in constants]
         known |= dict.fromkeys(seeds, float(noise.seed or 0)) | {MEMBER_CELL: float(noise.member)}
         numbered = [program.row(MEMBER_CELL)] if noise.by_member else []
-    given = given_values(program, known)
+    given = program.given
+    for cell, value in known.items():
+        if cell in constants:
+            given[program.row(cell) - program.layout.first_input] = value
     varied_rows = np.array([*(program.row(cell) for cell in inputs.varied), *numbered], dtype=np.int64)
     where = np.array(rows, dtype=np.int64)
     lagged = ~np.isin(where, _levels(program)) if integrator == "diff" else None
     tolerances = _tolerances(program.layout.plan, inputs) if integrator.endswith("-auto") else (0.0, 0.0)
     return Job(program, timing, where, integrator, given, varied_rows, lagged, tolerances)
-
-
-def given_values(program: Program, fixed: Mapping[Cell, float]) -> NDArray[np.float64]:
-    """The values of all constants of a program, in the order of their rows: those of the model, but for fixed ones."""
-    given, constants = program.given, program.layout.plan.constants
-    for cell, value in fixed.items():
-        if cell in constants:
-            given[program.row(cell) - program.layout.first_input] = value
-    return given
 
 
 def _levels(program: Program) -> list[int]:
@@ -245,7 +239,7 @@ def _tolerances(plan: Plan, inputs: Inputs) -> tuple[float, float]:
 
 def check_job_memory(job: Job, count: int, threads: int | None, memory: str | float | None) -> None:
     """Check that a job fits into memory; the cure is that of its largest part."""
-    needed = bytes_needed(job, count, threads or available_threads())
+    needed = bytes_needed(job, count, threads)
     check_memory(sum(needed.values()), memory, "the run", max(needed, key=lambda cure: needed[cure]))
 
 

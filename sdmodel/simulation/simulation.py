@@ -55,7 +55,6 @@ from .jobs import (
     changes_in_text,
     check_job_memory,
     check_options,
-    given_values,
     noise_remark,
     remarks_on_settings,
     saved_elements,
@@ -231,8 +230,8 @@ def simulate(
     if kept is not None:
         outcome, times = replace(outcome, values=outcome.values[kept]), times[kept]
     blank_missing(program, outcome.values)
-    values = saved.moving.split(outcome.values, inputs.shape) | _constants(program, saved, inputs)
-    run = make_run(model, times, values, dims=inputs.members, attributes=attributes)
+    values = saved.moving.split(outcome.values, inputs.shape) | _constants(job, saved, inputs)
+    run = make_run(model, times, values, dims=inputs.members, attributes=attributes, alike=saved)
     for text, kind in ((remarks, RunWarning), (drawn, RunWarning), (not_finite, NotFiniteWarning)):
         if text:
             warnings.warn(text, kind, stacklevel=2)
@@ -257,11 +256,11 @@ def _with_data(
     return with_data(model, common) if common else model, constants, members
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Saved:
     """The elements to save, those that move and the constants, with their cells.
 
-    `given` are the places of the latter among all constants, -1 for a cell without an equation.
+    `given` are the places of the latter among all constants, any for a cell without an equation.
     """
 
     moving: Grids
@@ -269,8 +268,9 @@ class _Saved:
     given: NDArray[np.int64]
 
 
-_SAVED: WeakKeyDictionary[Program, _Saved] = WeakKeyDictionary()
-"""All elements of a program, which is what most runs save."""
+_SAVED: WeakKeyDictionary[Program, dict[tuple[str, ...] | None, _Saved]] = WeakKeyDictionary()
+"""What the last few runs of a program saved, by the names that were asked for; without names, all elements."""
+_MOST_SAVED = 4
 
 
 @made_once
@@ -280,19 +280,20 @@ def _points(program: Program) -> tuple[Element, ...]:
 
 
 def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved:
-    if save is None and program in _SAVED:
-        return _SAVED[program]
-    points = _points(program) if save is not None else ()  # without them a run cannot be repeated
-    elements = dict.fromkeys(element.key for element in (*saved_elements(model, save), *points))
+    known = _SAVED.setdefault(program, {})
+    names = save if save is None else (save,) if isinstance(save, str) else tuple(map(str, save))
+    if found := known.get(names):
+        return found
+    points = _points(program) if names is not None else ()  # without them a run cannot be repeated
+    elements = dict.fromkeys(element.key for element in (*saved_elements(model, names), *points))
     grids = {name: program.grid(model.elements[name]) for name in elements}
     constants = Grids({name: grid for name, grid in grids.items() if model.elements[name].kind == "constant"})
     moving = Grids({name: grid for name, grid in grids.items() if name not in constants.grids})
     given = constants.rows - program.layout.first_input
-    given[constants.undefined] = -1
-    found = _Saved(moving, constants, given)
-    if save is None:
-        _SAVED[program] = found
-    return found
+    given[constants.undefined] = 0
+    known.pop(next(iter(known)), None) if len(known) >= _MOST_SAVED else None
+    known[names] = _Saved(moving, constants, given)
+    return known[names]
 
 
 def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job, timing: Timing) -> dict[str, Any]:
@@ -315,6 +316,8 @@ def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job, timing: T
 
 def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
     """A warning if an integrator with automatic steps cannot meet its tolerances."""
+    if not job.integrator.endswith("-auto"):
+        return []
     missed = np.flatnonzero((outcome.inexact >= 0) & ((outcome.broken < 0) | (outcome.inexact < outcome.broken)))
     if not missed.size:
         return []
@@ -325,10 +328,11 @@ def _accuracy_remarks(job: Job, outcome: Outcome, inputs: Inputs) -> list[str]:
     return [f"{what}; make TIME STEP smaller, or RELATIVE TOLERANCE and ABSOLUTE TOLERANCE larger"]
 
 
-def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
+def _constants(job: Job, saved: _Saved, inputs: Inputs) -> dict[str, NDArray[np.float64]]:
     """The constants of a run, with member dimensions where they vary."""
-    fixed = np.append(given_values(program, inputs.fixed), math.nan)[saved.given]
-    blank_missing(program, fixed)
+    fixed = job.given[saved.given]
+    fixed[saved.constants.undefined] = math.nan
+    blank_missing(job.program, fixed)
     values, first = {}, 0
     for name, grid in saved.constants.grids.items():
         last = first + len(grid.rows)
@@ -340,7 +344,7 @@ def _constants(program: Program, saved: _Saved, inputs: Inputs) -> dict[str, NDA
                 for cell, value in zip(grid.cells, fixed[first:last], strict=True)
             ]
             values[name] = np.array(parts).reshape((*grid.shape, *inputs.shape))
-            blank_missing(program, values[name])
+            blank_missing(job.program, values[name])
         first = last
     return values
 
@@ -424,9 +428,12 @@ def _set_after_end(outcome: Outcome, timing: Timing, ends: NDArray[np.int64], va
 def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
     """Describe what is not finite, one line per member; an auxiliary that is not finite for a while harms nothing else."""
     doubtful = blank_after_failure(job, outcome)
-    with np.errstate(invalid="ignore", over="ignore"):
-        if not doubtful.size and not np.isfinite(outcome.values.sum()):
-            doubtful = np.flatnonzero(~np.isfinite(outcome.values).all(axis=(0, 1)))
+    if not doubtful.size and not math.isfinite(
+        np.einsum("ijk->", outcome.values)
+    ):  # the quickest sum, without warnings
+        doubtful = np.flatnonzero(~np.isfinite(outcome.values).all(axis=(0, 1)))
+    if not doubtful.size:
+        return ""
     lines = [_first_failure(job, inputs, outcome, int(member)) for member in doubtful[:MAX_LISTED]]
     if doubtful.size > MAX_LISTED:
         lines.append(f"and {doubtful.size - MAX_LISTED} more of {inputs.count} members are not finite")

@@ -89,10 +89,10 @@ class Timing:
 
     @property
     def saved(self) -> NDArray[np.float64]:
-        """The saved times."""
+        """The saved times; shared, so do not change them."""
         if self.schedule:
             return self.schedule.moments[2 * self.saved_steps]
-        return _times(self, self.saved_steps.astype(float) * 2)
+        return _saved(self) if self.steps < _MOST_KEPT else _saved.__wrapped__(self)
 
 
 def _saved_step(line: Any, every: float) -> Any:
@@ -110,6 +110,13 @@ def _lines_until(step: int, every: float) -> int:
 @lru_cache(maxsize=16)
 def _moments(timing: Timing) -> NDArray[np.float64]:
     return _times(timing, np.arange(2 * timing.steps + 1, dtype=float))
+
+
+@lru_cache(maxsize=16)
+def _saved(timing: Timing) -> NDArray[np.float64]:
+    times = _times(timing, timing.saved_steps.astype(float) * 2)
+    times.flags.writeable = False
+    return times
 
 
 def _times(timing: Timing, halves: NDArray[np.float64]) -> NDArray[np.float64]:

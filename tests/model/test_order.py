@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 
 from sdmodel.errors import ModelError
@@ -16,6 +17,35 @@ def test_cells_of_one_variable_may_depend_on_each_other():
     """The order is found cell by cell, as in Vensim."""
     run = simulate(tiny_model("d: A, B, C\nlater: B, C\nearlier: A, B -> later\nx[A] = 1\nx[later] = x[earlier] + 1"))
     assert run.x.values[0].tolist() == [1, 2, 3]
+
+
+def test_arrays_that_go_on_from_label_to_label_are_computed_slice_by_slice():
+    """As the passes of a search in the Energy Policy Simulator. Slices whose cells depend on each other are computed cell by cell."""
+    text = """
+    P: (p1-p9)
+    now: (p2-p9)
+    before: (p1-p8) -> now
+    A: (a1-a20)
+    B: b1, b2
+    S[A,p1] = INTEG(S[A,p1], A)
+    S[A,now] = INTEG(S[A,now] + t[A,before], S[A,before]/2)
+    x[A,B,p1] = A + B + Time
+    x[A,B,now] :EXCEPT: [a2,B,now] = x[A,B,before]/4 + t[A,before]
+    x[a2,B,now] = x[a2,B,before] + t[a1,now]
+    t[A,P] = SUM(x[A,B!,P])"""
+    model = tiny_model(text, final=3)
+    made, run = plan(model), simulate(model)
+    assert 2 * len(made.at_step) < len(made.step)
+    stock = np.arange(1.0, 21)[:, None] / 2.0 ** np.arange(9)
+    for time in range(4):
+        x = np.zeros((9, 20, 2))
+        x[0] = np.arange(1, 21)[:, None] + np.arange(1, 3) + time
+        for place in range(1, 9):
+            x[place] = x[place - 1] / 4 + x[place - 1].sum(1)[:, None]
+            x[place, 1] = x[place - 1, 1] + x[place, 0].sum()
+        np.testing.assert_allclose(run["x"].values[time], x.transpose(1, 2, 0), rtol=1e-13)
+        np.testing.assert_allclose(run["s"].values[time], stock, rtol=1e-13)
+        stock = 2 * stock + np.pad(x.sum(2).T[:, :-1], ((0, 0), (1, 0)))
 
 
 def test_cycle_is_refused_with_its_names():

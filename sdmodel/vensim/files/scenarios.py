@@ -88,7 +88,9 @@ ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
 
 def load_scenario(scenario: ScenarioLike | None) -> Scenario:
     """Merge scenarios, given as objects or as files to read, into one; the last change to a constant wins."""
-    several = [scenario] if isinstance(scenario, Scenario | str | Path) else scenario or ()
+    if scenario is None or isinstance(scenario, Scenario):
+        return scenario or Scenario("")
+    several = [scenario] if isinstance(scenario, str | Path) else scenario
     return merge_scenarios([item if isinstance(item, Scenario) else read_scenario(item) for item in several])
 
 
