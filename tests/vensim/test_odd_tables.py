@@ -223,3 +223,20 @@ def test_a_formula_may_give_an_empty_text(tmp_path):
     series = "x := GET XLS DATA('{}.xlsx', 'Sheet', 'A', 'B1')"
     assert sd.simulate(read(tmp_path, series.format("saved")))["x"].values.tolist() == [1, 2, 3, 3]
     assert "cell B2 has a formula without a stored value" in refusal(tmp_path, series.format("unsaved"))
+
+
+LABELS = {
+    ("North", "South", "north"): "cell C1 repeats the label 'north'; delete one of them",
+    ("North", "#N/A"): "cell B1 has the error value #N/A, not a name; correct its formula",
+    ("North", True): "cell B1 is TRUE, not a label; write a name",
+    ("North", "=1+1"): "cell B1 has a formula without a stored value; save the workbook in a spreadsheet program",
+}
+
+
+@pytest.mark.parametrize("row", LABELS, ids=range(len(LABELS)))
+def test_labels_of_a_range_are_names_and_differ(tmp_path, row):
+    """One that is left out would shift the numbers of the others."""
+    book = openpyxl.Workbook()
+    book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    assert LABELS[row] in refusal(tmp_path, "R: GET XLS SUBSCRIPT('t.xlsx', 'Sheet', 'A1', '1', '')\nx[R] = 1")
