@@ -15,12 +15,15 @@ from ..model import (
     Links,
     Model,
     causal_paths,
+    drawn_links,
     find_links,
     independent_loops,
     plan,
     stock_loops,
     takes_model,
+    unfinished_equations,
 )
+from ..reading import views_of_model
 from ..vensim import ScenarioLike
 from .checked_model import CheckedModel, run_quietly, with_scenario
 
@@ -37,7 +40,8 @@ def find_loops(
     r"""Find the shortest feedback loop through some variables, and others of the same length.
 
     The model is run. The polarity of a loop is that of the product of the partial derivatives along it, at each saved time
-    of the run.
+    of the run. A causal loop diagram, with equations that are `A FUNCTION OF` their causes, is not run: its links have the polarity
+    that is drawn at their arrows, or that of a flow into or out of a stock, and are unknown without one.
 
     Parameters
     ----------
@@ -45,7 +49,7 @@ def find_loops(
         The model.
     through : str or sequence of str, optional
         Variables that the loop passes, in this order: `name`, or `name[label]` where only that label counts. By default,
-        the shortest loop through each stock is returned.
+        the shortest loop through each stock is returned, or of a causal loop diagram the independent loops.
     scenario : Scenario, str, Path or a sequence of these, optional
         One or several scenarios, or their files, to run the model with.
     limit : int, default 1
@@ -93,7 +97,7 @@ def find_loops(
         raise LoopError(message)
     if names:
         return causal_paths(links, names, closed=True, limit=limit)
-    return tuple(independent_loops(links) if independent else stock_loops(links))
+    return tuple(independent_loops(links) if independent or is_unfinished(model) else stock_loops(links))
 
 
 @takes_model
@@ -140,9 +144,18 @@ def find_paths(
     return causal_paths(_links(with_scenario(model, scenario)), names, closed=False, limit=limit)
 
 
+def is_unfinished(model: Model) -> bool:
+    """Whether equations only list causes, as in a causal loop diagram, so that the model does not run."""
+    return any(unfinished_equations(model))
+
+
 @made_once
 def _links(model: Model) -> Links:
-    """Return the links of a model in its run."""
+    """Return the links of a model in its run, or those of its diagram if equations are incomplete."""
+    if is_unfinished(model):
+        return drawn_links(
+            model, {link: sign for view in views_of_model(model) for link, sign in view.polarities.items()}
+        )
     computed = plan(model)
     elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
     shown = CheckedModel(replace(computed.model, elements=MappingProxyType(elements)))

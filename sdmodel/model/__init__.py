@@ -113,6 +113,7 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .data.lookups import data_as_lookups
     from .diagram.layout import lay_out
     from .diagram.views import Arrow, Colour, Lettering, Shape, Sketch, View, Word, WordKind
+    from .feedback.drawn import drawn_links
     from .feedback.links import Link, Links, find_links
     from .feedback.loops import CausalPath, causal_paths, independent_loops, stock_loops
     from .flattening import FlatModel, without_subscripts
@@ -122,6 +123,7 @@ _NAMES = {
     "data.lookups": "data_as_lookups",
     "diagram.layout": "lay_out",
     "diagram.views": "Arrow Colour Lettering Shape Sketch View Word WordKind",
+    "feedback.drawn": "drawn_links",
     "feedback.links": "Link Links find_links",
     "feedback.loops": "CausalPath causal_paths independent_loops stock_loops",
     "flattening": "FlatModel without_subscripts",
@@ -232,6 +234,7 @@ __all__ = [
     "display_name",
     "divide",
     "divides",
+    "drawn_links",
     "equation_source",
     "equation_text",
     "evaluate",

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import sdmodel as sd
+from sdmodel.testing import model_text
 
 
 def _without_rules(text: str) -> list[str]:
@@ -81,3 +82,14 @@ def test_independent_loops_of_a_model(tea: Path, sdmodel):
     ]
     wrong = sdmodel("loops", "--independent", "--through", "heat loss")
     assert (wrong.exit_code, "leave out --through" in wrong.stderr) == (2, True)
+
+
+def test_causal_loop_diagram_is_not_run(tmp_path: Path, sdmodel):
+    """Its loops are listed without times, and a note says where polarities come from."""
+    file = tmp_path / "m.mdl"
+    file.write_text(model_text("x = A FUNCTION OF( y )\ny = 3 - x"), "utf-8")
+    done = sdmodel("loops", str(file))
+    assert _without_rules(done.stdout) == ["polarity links loop", "unknown 2 x -> y -> x"]
+    assert "has incomplete equations, so that it is not run" in done.stderr
+    around = sdmodel("loops", str(file), "--through", "x")
+    assert _without_rules(around.stdout)[1:] == ["x - y", "y unknown x", "loop of unknown polarity, 2 links"]

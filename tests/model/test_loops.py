@@ -34,6 +34,36 @@ weight[kind] = 0.02, 0
 """
 
 
+DIAGRAM = r"""{UTF-8}
+demand = A FUNCTION OF( price ) ~~|
+price = A FUNCTION OF( demand, stocks ) ~~|
+stocks = A FUNCTION OF( making, -selling ) ~~|
+making = A FUNCTION OF( price ) ~~|
+selling = A FUNCTION OF( demand ) ~~|
+mood = 2 - worry ~~|
+worry = A FUNCTION OF( mood, worry ) ~~|
+FINAL TIME = 0 ~~| INITIAL TIME = 1880 ~~| TIME STEP = 1 ~~| SAVEPER = 1 ~~|
+\\\---/// Sketch information - do not modify anything except names
+V300  Do not put anything below this section - it will be ignored
+*View 1
+$192-192-192,0,Arial|10||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|96,96,100,0
+10,1,stocks,300,200,40,20,3,3,0,0,0,0,0,0
+12,2,48,100,200,10,8,0,3,0,0,-1,0,0,0
+1,3,5,1,4,0,0,22,0,0,0,-1--1--1,,1|(250,200)|
+1,4,5,2,100,0,0,22,0,0,0,-1--1--1,,1|(150,200)|
+11,5,48,200,200,6,8,34,3,0,0,1,0,0,0
+10,6,making,200,220,20,10,40,3,0,0,-1,0,0,0
+10,7,price,300,100,20,10,8,3,0,0,0,0,0,0
+10,8,demand,400,100,20,10,8,3,0,0,0,0,0,0
+10,9,selling,400,200,20,10,8,3,0,0,0,0,0,0
+1,10,7,8,1,0,45,0,0,64,0,-1--1--1,,1|(350,80)|
+1,11,8,7,1,0,43,0,0,64,0,-1--1--1,,1|(350,120)|
+1,12,1,7,1,0,79,0,0,64,0,-1--1--1,,1|(300,150)|
+1,13,7,5,1,0,115,0,0,64,0,-1--1--1,,1|(250,150)|
+1,14,8,9,1,0,0,0,0,64,0,-1--1--1,,1|(400,150)|
+"""
+
+
 def _told(loop: sd.CausalPath) -> tuple[str, ...]:
     return (loop.polarity, *loop.variables)
 
@@ -270,3 +300,22 @@ def test_independent_loops_of_a_whole_model(path: str):
 def test_independent_loops_are_of_the_whole_model():
     with pytest.raises(sd.LoopError, match="leave out the variables"):
         sd.find_loops(tiny_model(HIRING), ["tasks"], independent=True)
+
+
+def test_causal_loop_diagram_has_the_polarity_of_its_arrows():
+    """An arrow has it by its letter, a pipe by its direction, a subtracted cause by its sign; anything else is unknown."""
+    found = {frozenset(loop.variables): loop for loop in sd.find_loops(sd.model_from_text(DIAGRAM))}
+    assert {names: loop.polarity for names, loop in found.items()} == {
+        frozenset({"demand", "price"}): "B",
+        frozenset({"stocks", "price", "making"}): "B",
+        frozenset({"demand", "selling", "stocks", "price"}): "unknown",
+        frozenset({"mood", "worry"}): "unknown",
+        frozenset({"worry"}): "unknown",
+    }
+    links = {(link.cause, link.effect): link.polarity for loop in found.values() for link in loop.links}
+    assert links["stocks", "price"] == "-"
+    assert links["making", "stocks"] == links["price", "making"] == "+"
+    assert links["selling", "stocks"] == links["worry", "mood"] == "-"
+    assert links["demand", "selling"] == links["mood", "worry"] == "unknown"
+    (path,) = sd.find_paths(sd.model_from_text(DIAGRAM), ["making", "demand"])
+    assert str(path) == "making -> (+) stocks -> (-) price -> (-) demand: +"

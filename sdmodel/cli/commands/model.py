@@ -371,8 +371,11 @@ def loops(*, through: tuple[str, ...], is_open: bool, limit: int, independent: b
     of its links, and mixed where that changes. Links without effect in the run are avoided if there is another way.
     Without --through, the shortest loop through each stock is listed; --independent lists those that explain a model (Oliva
     2004), each with a link that none before it has.
+
+    A causal loop diagram, with equations that are A FUNCTION OF their causes, is not run. Its links have the polarity at
+    their arrows, or are unknown, and --independent is the default.
     """
-    from ...checking import find_loops, find_paths
+    from ...checking import find_loops, find_paths, is_unfinished
 
     if is_open and not through:
         message = "--path needs its variables: --through NAME"
@@ -382,6 +385,8 @@ def loops(*, through: tuple[str, ...], is_open: bool, limit: int, independent: b
         raise click.UsageError(message)
     request = run_from.request()
     model = request.load_model()
+    if not (runs := not is_unfinished(model)):
+        note(f"{request.model}: has incomplete equations, so that it is not run; polarities are those drawn at arrows")
     with busy(f"finding loops of {request.model.name}"):
         if is_open:
             found = find_paths(model, through, scenario=request.scenario, limit=limit)
@@ -391,21 +396,24 @@ def loops(*, through: tuple[str, ...], is_open: bool, limit: int, independent: b
     def parts() -> Iterator[Part]:
         if through:
             for path in found:
-                yield from _path_parts(path)
+                yield from _path_parts(path, runs=runs)
         elif found:
-            yield _loop_list(found)
+            yield _loop_list(found, runs=runs)
         else:
-            note(f"{request.model}: has no feedback loop through a stock")
+            note(f"{request.model}: has no feedback loop" + (" through a stock" if runs else ""))
 
     return Result(lambda: [_path_record(path) for path in found], parts)
 
 
-def _path_parts(path: CausalPath) -> Iterator[Part]:
+def _path_parts(path: CausalPath, *, runs: bool) -> Iterator[Part]:
     columns = {"cause": "fold", "link": "left", "effect": "fold", "without effect": "right"}
-    yield Table(columns, [_link_row(link) for link in path.links])
+    if not runs:
+        del columns["without effect"]
+    yield Table(columns, [_link_row(link)[: len(columns)] for link in path.links])
     polarity = (_LOOP_POLARITY if path.closed else _PATH_POLARITY)[path.polarity]
     title = polarity.format(path.variables[0], path.variables[-1])
-    yield f"{title}, {len(path.links)} link{'s' * (len(path.links) != 1)}: {'; '.join(_time_shares(path))}\n"
+    title += f", {len(path.links)} link{'s' * (len(path.links) != 1)}"
+    yield f"{title}: {'; '.join(_time_shares(path))}\n" if runs else f"{title}\n"
 
 
 def _link_row(link: Link) -> list[str]:
@@ -426,7 +434,10 @@ def _time_shares(path: CausalPath) -> Iterator[str]:
         yield listed + (f" and {format_count(rest, 'more change')}" if rest > 0 else "")
 
 
-def _loop_list(found: Sequence[CausalPath]) -> Table:
+def _loop_list(found: Sequence[CausalPath], *, runs: bool) -> Table:
+    if not runs:
+        drawn = [[path.polarity, str(len(path.links)), _around(path)] for path in found]
+        return Table({"polarity": "left", "links": "right", "loop": "text"}, drawn)
     columns = {"stock": "fold", "polarity": "left", "links": "right", "acts": "right", "loop": "text"}
     rows = [
         [
@@ -434,11 +445,15 @@ def _loop_list(found: Sequence[CausalPath]) -> Table:
             path.polarity,
             str(len(path.links)),
             _percent(path.shares[0] + path.shares[1]),
-            " -> ".join((*path.variables, path.variables[0])),
+            _around(path),
         ]
         for path in found
     ]
     return Table(columns, rows, spare=("acts",))
+
+
+def _around(path: CausalPath) -> str:
+    return " -> ".join((*path.variables, path.variables[0]))
 
 
 def _percent(share: float) -> str:

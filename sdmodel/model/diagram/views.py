@@ -15,6 +15,8 @@ from ..records import NOWHERE, Kind
 WordKind = Literal["variable", "valve", "cloud", "comment", "control", "picture"]
 Shape = Literal["default", "clear", "box", "round"]
 Colour = tuple[int, int, int]
+_SIGNS: Mapping[str, float] = MappingProxyType({"+": 1.0, "s": 1.0, "-": -1.0, "o": -1.0})
+"""The effects that the letters at an arrow stand for: more, same, less, opposite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,19 @@ class View:
     def by_number(self) -> Mapping[int, Word]:
         """The words by the numbers that arrows refer to."""
         return MappingProxyType({word.number: word for word in self.words})
+
+    @cached_property
+    def polarities(self) -> Mapping[tuple[str, str], float]:
+        """The signs of the arrows that have a polarity, and of pipes into and out of stocks, by the keys of cause and effect."""
+        shown = {word.number: key(word.text) for word in self.words if word.kind == "variable"}
+        pairs = zip(self.words, self.words[1:], strict=False)
+        shown |= {valve.number: key(flow.text) for valve, flow in pairs if valve.kind == "valve" and flow.attached}
+        found = {}
+        for arrow in self.arrows:
+            sign = (1.0 if arrow.head else -1.0) if arrow.pipe else _SIGNS.get(arrow.polarity.lower())
+            if sign is not None and arrow.source in shown and arrow.target in shown:
+                found[shown[arrow.source], shown[arrow.target]] = sign
+        return MappingProxyType(found)
 
 
 @dataclass(frozen=True)

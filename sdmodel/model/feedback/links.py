@@ -19,6 +19,7 @@ from ..evaluation import evaluate, evaluate_arrays
 from ..functions.solution import SOLUTION, ZERO_FOUND
 from ..functions.table import ARRAY_FUNCTIONS
 from ..order import Assignment, Plan
+from ..records import Model
 from ..simultaneous import zero_of
 from ..subscripts import TIME, Cell, cells_in, write_out
 
@@ -41,7 +42,7 @@ class Links:
     The causes of a stock are those of its net flow; its initial value does not count.
     """
 
-    plan: Plan
+    model: Model
     times: Series
     effects: Pairs
 
@@ -68,7 +69,7 @@ class Links:
 
     def is_hidden(self, cell: Cell) -> bool:
         """Whether a cell is not in the model file, such as the level inside a SMOOTH."""
-        return self.plan.model.elements[cell.key].hidden
+        return self.model.elements[cell.key].hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ def find_links(plan: Plan, times: Series, values: Mapping[Cell, Series]) -> Link
     for cell, assignment in moving.items():
         for cause, derivative in run.derivatives(assignment, moving):
             effects[cause][cell] = derivative
-    return Links(plan, times, effects)
+    return Links(plan.model, times, effects)
 
 
 @dataclass(frozen=True, eq=False)

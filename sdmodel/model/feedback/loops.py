@@ -126,7 +126,7 @@ def causal_paths(links: Links, way_points: Sequence[str], *, closed: bool, limit
 
 def stock_loops(links: Links) -> Iterator[CausalPath]:
     """Yield the shortest loop through each stock that is in one, in the order of the file."""
-    for element in links.plan.model:
+    for element in links.model:
         if element.kind == "stock" and not element.hidden:
             try:
                 yield from causal_paths(links, [element.name], closed=True, limit=1)
@@ -140,7 +140,7 @@ def independent_loops(links: Links) -> Iterator[CausalPath]:
     They are the shortest independent loop set of Oliva (2004), Model structure analysis through graph theory: partition heuristics
     and feedback structure decomposition, System Dynamics Review 20(4): the shortest loop of each link, the shortest first.
     """
-    elements = links.plan.model.elements
+    elements = links.model.elements
     found: list[tuple[str, ...]] = []
     graph = _variable_graph(links)
     order = {name: place for place, name in enumerate(graph)}
@@ -170,7 +170,7 @@ def independent_loops(links: Links) -> Iterator[CausalPath]:
 
 def _variable_graph(links: Links) -> dict[str, dict[str, None]]:
     """The variables that each acts on in the run, in the order of the file; what is inside delays is passed."""
-    shown: dict[str, dict[str, None]] = {name: {} for name, own in links.plan.model.elements.items() if not own.hidden}
+    shown: dict[str, dict[str, None]] = {name: {} for name, own in links.model.elements.items() if not own.hidden}
     direct: dict[str, dict[str, None]] = {}
     for cause, effects in links.active.items():
         direct.setdefault(cause.key, {}).update(dict.fromkeys(effect.key for effect in effects))
@@ -198,7 +198,7 @@ def _breadth_first(graph: Mapping[str, Iterable[str]], before: dict[str, str]) -
 
 
 def _stop(links: Links, written: str) -> _Stop:
-    model = links.plan.model
+    model = links.model
     name, labels = split_name(written, model.elements)
     element = model.elements.get(key(name))
     if element is None or element.hidden:
@@ -222,7 +222,7 @@ def _stop(links: Links, written: str) -> _Stop:
 
 def _labels(links: Links, element: Element, written: str, labels: Sequence[str]) -> tuple[frozenset[str], ...]:
     """Return the labels that a way point allows along each dimension; a range stands for all of its labels."""
-    model = links.plan.model
+    model = links.model
     keys = list(map(key, labels))
     if len(keys) != len(element.dimensions):
         what = f"'{display_name(element.name)}' has {format_count(len(element.dimensions), 'subscript')}"
@@ -289,7 +289,7 @@ def _path(links: Links, stops: Sequence[_Stop], route: _Route, *, closed: bool) 
 
 def _stop_name(links: Links, name: str) -> str:
     """Return the name of a stop in the spelling of the model."""
-    elements = links.plan.model.elements
+    elements = links.model.elements
     element, labels = split_name(name, elements)
     return join_name(display_name(elements[key(element)].name), labels)
 
