@@ -1,8 +1,9 @@
-"""Numbers as text for people."""
+"""Numbers as text for people, and what to write in place of what only people read as a number."""
 
 from __future__ import annotations
 
 import math
+import re
 
 YEAR_UNITS = frozenset({"year", "years", "yr", "yrs"})
 """Units of time, in lower case, that count in years."""
@@ -42,3 +43,30 @@ def format_band(low: float, high: float, units: str = "") -> str:
 def format_signed(value: float, units: str = "") -> str:
     """Format a difference like `format_number`, with a plus sign if it is positive."""
     return f"{'+' if value > 0 else ''}{format_number(value, units)}"
+
+
+_ERROR_VALUE = re.compile(r"#[A-Z][A-Z/0_]+[!?]?")
+_PERCENT = re.compile(r"([-+]?\d+(?:[.,]\d+)?)\s*%")
+_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
+_SEPARATED = re.compile(r"[-+]?\d{1,3}(?:(?P<mark>[ ,.'_’\u00a0\u2009\u202f])\d{3})(?:(?P=mark)\d{3})*(?:[.,]\d+)?")
+
+
+def is_error_value(text: str) -> bool:
+    """Whether a text is what spreadsheet programs show in place of a value, such as `#N/A`."""
+    return _ERROR_VALUE.fullmatch(text.strip()) is not None
+
+
+def number_cure(text: str, otherwise: str) -> str:
+    """Return what to do about a text where a number is needed, if people read it as one, else `otherwise`."""
+    plain = text.strip()
+    if is_error_value(plain):
+        return "that is an error value; correct its formula, or leave it empty"
+    if found := _PERCENT.fullmatch(plain):
+        return f"write {float(found[1].replace(',', '.')) / 100:.12g}"
+    separated = _SEPARATED.fullmatch(plain)
+    if separated and not (separated["mark"] == "," and plain.count(",") == 1 and "." not in plain):
+        return "write it without separators of thousands"
+    if _COMMA.fullmatch(plain):
+        with_point = plain.replace(",", ".")
+        return f"write {plain.replace(',', '')} or {with_point}" if separated else f"write {with_point}, with a point"
+    return otherwise

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sympy import Indexed, Symbol
 
 from ..errors import ModelError, SdmodelError, SimulationError
-from ..model import Cell, Element, quoted_cell, signed_terms, split_reference
+from ..model import Cell, Element, quoted_cell, rates_of, signed_terms, split_reference
 from .checked_model import CheckedModel, first_not_finite, run_quietly
 from .findings import Finding
 
@@ -264,7 +264,7 @@ def _cannot_be_negative(checked: CheckedModel, stock: Element) -> bool:
 
 def _flows_of(stock: Element) -> tuple[tuple[str, int], ...] | None:
     """Return the keys of a stock's flows with 1 for inflows and -1 for outflows; None if its net flow is not such a sum."""
-    found = [term for equation in stock.equations for term in signed_terms(equation.expression.args[0])]
+    found = [term for rate in rates_of(stock) for term in signed_terms(rate)]
     if any(not isinstance(term, Symbol | Indexed) for term, _ in found):
         return None
     return tuple((split_reference(term)[0], sign) for term, sign in found)

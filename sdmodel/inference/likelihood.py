@@ -239,9 +239,15 @@ def make_problem(
     saved = simulation.times
     slack = 1e-9 * max(1.0, float(np.abs(saved).max()))
     times = np.concatenate([item.times for item in series])
-    outside = times[(times < saved[0] - slack) | (times > saved[-1] + slack)]
-    if outside.size:
-        message = f"an observation at {outside[0]:g} lies outside the run, {saved[0]:g} to {saved[-1]:g}; leave it out"
+    outside = (times < saved[0] - slack) | (times > saved[-1] + slack)
+    if outside.any():
+        at = int(np.flatnonzero(outside)[0])
+        name = next(
+            item.name
+            for item, end in zip(series, np.cumsum([item.times.size for item in series]), strict=True)
+            if at < end
+        )
+        message = f"'{name}' has an observation at {times[at]:g}, outside the run, {saved[0]:g} to {saved[-1]:g}; bound it with since and until"
         raise CalibrationError(message)
     rows = {cell: row for row, cell in enumerate(cells)}
     peaks = tuple(map(_peak, parameters))

@@ -18,6 +18,7 @@ from ..dataset import decimal_year
 from ..errors import Fault, ObservationError, Place
 from ..files import LINE_END, decode_text, read_text
 from ..model import NA, join_name, key, nearest, split_name
+from ..numerals import number_cure
 from ..vensim import read_data
 
 _ENTRY = re.compile(
@@ -29,6 +30,7 @@ _NUMBER = re.compile(r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?", re.AS
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
 _EXPORTED = re.compile(r"\ufeff?\s*\"?\s*time\b", re.IGNORECASE)
 
+_TABLE = ", or Time before the names of series in a table with a column for each"
 _OPEN_QUOTE = 'a quote is not closed, or text follows it; write " around the whole entry and "" for a quote inside it'
 _TOO_MANY = "this line has {} entries but the header names {}; put an entry that contains commas in quotes"
 
@@ -49,11 +51,11 @@ _Point = tuple[float, float, Row]
 
 
 def read_rows(
-    path: str | os.PathLike[str], columns: Sequence[str], optional: Sequence[str]
+    path: str | os.PathLike[str], columns: Sequence[str], optional: Sequence[str], *, instead: str = ""
 ) -> tuple[list[Row], list[Fault]]:
     """Read the named columns of a CSV file with a header; return its rows and the faults found in them.
 
-    Lines that begin with `#` are comments.
+    Lines that begin with `#` are comments. `instead` says what else the file may be, for a file that has none of the columns.
     """
     name = os.fspath(path)
     lines = list(_lines(read_text(path, error=ObservationError, wanted="a .csv file"), name))
@@ -67,6 +69,11 @@ def read_rows(
         close = {column: nearest(column, header) for column in missing}
         guesses = {column: f" (is it '{name}'?)" if name else "" for column, name in close.items()}
         cure = f"the first line must name {', '.join(columns)}"
+        if len(missing) == len(columns) and not any(close.values()):
+            what = (
+                f"the first line names none of these columns: {', '.join(columns)}" if header else "the file is empty"
+            )
+            raise ObservationError([Fault(place, f"{what}; {cure if not header else f'write them there{instead}'}")])
         faults = [Fault(place, f"there is no column '{column}'{guess}; {cure}") for column, guess in guesses.items()]
         raise ObservationError(faults)
     positions = {column: header.index(column) for column in (*columns, *optional) if column in header}
@@ -85,7 +92,8 @@ def read_rows(
 def number_of(entry: Entry, faults: list[Fault]) -> float:
     """Return the number in an entry; if there is none, append the fault and return NaN."""
     if not _NUMBER.fullmatch(entry.text):
-        faults.append(Fault(entry.place, f"'{entry.text:.40}' is not a number; write one such as 0.45 or 2e9"))
+        cure = number_cure(entry.text, "write one such as 0.45 or 2e9")
+        faults.append(Fault(entry.place, f"'{entry.text:.40}' is not a number; {cure}"))
         return math.nan
     value = float(entry.text)
     if math.isfinite(value):
@@ -262,7 +270,7 @@ def read_observations(path: str | os.PathLike[str]) -> Observations:
             times, values = points.times[known], points.values[known]
             found[series_key(name)] = RawSeries(name, times, values, "", places, dated=False)
         return Observations(os.fspath(path), MappingProxyType(found))
-    rows, faults = read_rows(path, ("series", "date", "value"), ("unit", "source"))
+    rows, faults = read_rows(path, ("series", "date", "value"), ("unit", "source"), instead=_TABLE)
     series: dict[str, list[_Point]] = {}
     for row in rows:
         if not row["value"].text:

@@ -64,7 +64,7 @@ from .functions.refused import (
 )
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
-from .kinds import kind_of, with_flows
+from .kinds import kind_of, rates_of, with_flows
 from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
@@ -272,6 +272,7 @@ __all__ = [
     "product_factors",
     "quote_name",
     "quoted_cell",
+    "rates_of",
     "rebuild",
     "reduction_ranges",
     "references_in",

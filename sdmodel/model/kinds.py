@@ -25,16 +25,17 @@ def kind_of(expressions: Sequence[Expr]) -> Kind:
 def with_flows(elements: Mapping[str, Element]) -> dict[str, Element]:
     """Return elements in which the auxiliaries that the rate of a stock adds or subtracts are flows."""
     flows = {
-        split_reference(term)[0]
-        for element in elements.values()
-        for equation in element.equations
-        if _is_integral(equation.expression)
-        for term in _terms(equation.expression.args[0])
+        split_reference(term)[0] for element in elements.values() for rate in rates_of(element) for term in _terms(rate)
     }
     return {
         name: replace(element, kind="flow") if name in flows and element.kind == "auxiliary" else element
         for name, element in elements.items()
     }
+
+
+def rates_of(element: Element) -> list[Expr]:
+    """Return the rates of an element's equations; some cells of a stock may be constants or auxiliaries."""
+    return [own.expression.args[0] for own in element.equations if _is_integral(own.expression)]
 
 
 def _is_integral(expression: Expr) -> bool:

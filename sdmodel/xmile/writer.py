@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr, Indexed, S, Symbol
 
 from ..errors import Fault, ModelError, format_count
 from ..model import (
@@ -188,7 +188,7 @@ class _Writer:
         """Return the flows and signs of a rate that only adds and subtracts flows, the same in all cells; else None."""
         found: list[list[tuple[str, int]]] = []
         for equation in stock.equations:
-            rate, own = equation.expression.args[0], []
+            rate, own = self.rate(stock, equation), list[tuple[str, int]]()
             if rate != 0:
                 for term, sign in signed_terms(rate):
                     name, subscripts = split_reference(term) if isinstance(term, Symbol | Indexed) else ("", ())
@@ -204,11 +204,22 @@ class _Writer:
             return None
         return found[0] if len({name for name, _ in found[0]}) == len(found[0]) else None
 
+    def rate(self, stock: Element, equation: Equation) -> Expr:
+        """Return the rate in the cells of an equation: nothing where other cells are stocks and these are constant."""
+        expression = equation.expression
+        if isinstance(expression, VensimFunction) and expression.name == "INTEG":
+            return expression.args[0]
+        read = {split_reference(part)[0] for part in references_in(expression)}
+        if equation.calls or any(name not in self.model or self.model[name].kind != "constant" for name in read):
+            what = f"'{stock.name}' is a stock in some cells and not in these, which XMILE has no form for"
+            raise ModelError([Fault(equation.place, f"{what}; make two variables of it")])
+        return S.Zero
+
     def net_flow(self, stock: Element) -> Element:
         name = f"{stock.name} net flow"
         while key(name) in self.model.elements:
             name += " 2"
-        equations = tuple(replace(equation, expression=equation.expression.args[0]) for equation in stock.equations)
+        equations = tuple(replace(equation, expression=self.rate(stock, equation)) for equation in stock.equations)
         kind = kind_of([equation.expression for equation in equations])
         units = f"{stock.units}/{self.time_units()}" if stock.units and self.time_units() else ""
         return Element(

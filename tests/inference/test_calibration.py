@@ -347,7 +347,11 @@ def test_a_latin_hypercube_has_one_point_in_every_slice(count, dimensions, seed)
     [
         ([], FREE, "there are no observations"),
         ([("y", [], [])], FREE, "there are no observations"),
-        ([("y", [1.0], [11.0])], FREE, "an observation at 11 lies outside the run, 0 to 10"),
+        (
+            [("y", [1.0], [11.0])],
+            FREE,
+            "'y' has an observation at 11, outside the run, 0 to 10; bound it with since and until",
+        ),
     ],
 )
 def test_missing_observations_are_reported(series, free, message):

@@ -99,7 +99,11 @@ def test_missing_columns_and_empty_files_are_reported(tmp_path: Path):
     assert _faults(tmp_path, "series,date,values\na,2024,1\n") == [
         "data.csv:1:1: there is no column 'value' (is it 'values'?); the first line must name series, date, value"
     ]
-    assert len(_faults(tmp_path, "")) == 3
+    assert _faults(tmp_path, "") == ["data.csv:1:1: the file is empty; the first line must name series, date, value"]
+    (fault,) = _faults(tmp_path, "Year,x\n2000,1\n")
+    assert fault.startswith(
+        "data.csv:1:1: the first line names none of these columns: series, date, value; write them there, or Time"
+    )
     assert "has no observations" in _faults(tmp_path, HEADER)[0]
 
 

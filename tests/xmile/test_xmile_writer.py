@@ -117,6 +117,16 @@ def test_names_keep_signs_that_xmile_splits_or_escapes():
     assert differences(simulate(model), simulate(again)) == []
 
 
+def test_a_stock_whose_other_cells_are_constants():
+    """As the rent of an energy model, which only one fuel has; equations that vary in other cells are refused."""
+    text = "d: A, B, C\ns[A] = INTEG(f - g, 3)\ns[B] = 5\ns[C] = k*2\nk = 4\nf = s[A]/10\ng = s[B]/s[C]"
+    model = tiny_model(text)
+    again, _ = rewritten(model)
+    assert differences(simulate(model), simulate(again)) == []
+    with pytest.raises(ModelError, match="'s' is a stock in some cells and not in these, .* make two variables"):
+        xmile_text(tiny_model(text.replace("k*2", "Time")))
+
+
 def test_a_random_number_without_arguments_is_one_between_0_and_1():
     """Alone, as a part of a sum and in an array."""
     draws = "a = RANDOM 0 1()\nb = 2*(RANDOM 0 1() - 0.5)\nL: x, y\nc[L] = RANDOM 0 1()"

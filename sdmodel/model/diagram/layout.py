@@ -15,6 +15,7 @@ from itertools import count
 from sympy import Expr, Indexed, Symbol
 
 from ..algebra import VensimFunction, references_in, signed_terms, split_reference
+from ..kinds import rates_of
 from ..names import display_name, key
 from ..records import RUN_SETTINGS, Element, Model, takes_model
 from .placement import Spot, place_words
@@ -65,7 +66,7 @@ def structure_of(model: Model, members: Sequence[str]) -> Structure:
     stocks = tuple(name for name in members if model.elements[name].kind == "stock")
     ends: dict[str, dict[bool, str]] = {}
     for stock in stocks:
-        rates = [own.expression.args[0] for own in model.elements[stock].equations if _is_stock(own.expression)]
+        rates = rates_of(model.elements[stock])
         for name, gains in (found for rate in rates for found in _references(rate, 1)):
             if name in inside and name not in stocks:
                 ends.setdefault(name, {}).setdefault(gains, stock)

@@ -116,6 +116,7 @@ class Access:
                 found = self.find(end if folder == self.folder else str((folder / end).absolute()))
                 self._instead[found] = name
                 return found
+        _check_name(name)
         try:
             whole = path.resolve()
             homes = [folder.resolve() for folder in (self.folder, *self.allowed)]
@@ -128,6 +129,9 @@ class Access:
                 "or allow its folder with --allow-files FOLDER"
             )
             raise TableProblemError(message)
+        if whole.is_dir():
+            message = "this is a folder, not a file; name a file in it"
+            raise TableProblemError(message)
         if not is_plain_file(whole):
             beside = sorted(own.name for own in path.parent.iterdir()) if path.parent.is_dir() else []
             same = next((own for own in beside if own != path.name and own.casefold() == path.name.casefold()), None)
@@ -139,7 +143,8 @@ class Access:
                 self._instead[found] = name
                 return found
             kind = path.suffix.lower()[:4]  # .xls, .xlsx and .xlsm are of one kind
-            close = nearest(path.name, [own for own in beside if Path(own).suffix.lower()[:4] == kind])
+            longer = next((own for own in beside if Path(own).stem == path.name), None) if not kind else None
+            close = longer or nearest(path.name, [own for own in beside if Path(own).suffix.lower()[:4] == kind])
             cure = f"did you mean '{close}'?" if close else "put it beside the model"
             message = f"there is no such file; {cure}"
             raise TableProblemError(message)
@@ -170,6 +175,16 @@ class Access:
         shown = self._names[name]
         source = self.read[shown]
         self.read[shown] = replace(source, remark=source.remark or text, odd_cells=source.odd_cells + 1)
+
+
+def _check_name(name: str) -> None:
+    """Refuse the name of a file that is empty or an address on the internet."""
+    if not name:
+        message = "the name of the file is empty; name one"
+        raise TableProblemError(message)
+    if "://" in name:
+        message = "this is an address on the internet, which a model does not read; download the file beside the model"
+        raise TableProblemError(message)
 
 
 def source_of(path: Path, content: bytes, folder: Path, *, is_series: bool = False) -> Source:

@@ -7,7 +7,8 @@ from functools import partial
 from typing import TypeVar
 
 from ...errors import format_count
-from ...model import Table
+from ...model import Table, key
+from ...numerals import is_error_value, number_cure
 from .access import Access
 from .tables import Area, Odd, Sheet, TableProblemError, Workbook, cell_position, column_number, shorten_text
 
@@ -148,34 +149,41 @@ def _points(
     """
     down, right = (0, 1) if across else (1, 0)
     found: dict[float, float] = {}
-    begun, ended = False, ""
-    for step in range(max(length, 0)):
-        at = (first[0] + down * step, first[1] + right * step)
-        time = times.value(*at)
-        where = (start[0] + down * step, start[1] + right * step)
-        value = home.value(*where)
-        if ended:
-            if isinstance(time, float) and value is not None:
-                remark(f"{ended} is not a time and ends the series, as in Vensim; write a number there, or use GET XLS")
-                break
-            continue
+    begun, odd = False, ""
+    places = [
+        ((first[0] + down * step, first[1] + right * step), (start[0] + down * step, start[1] + right * step))
+        for step in range(max(length, 0))
+    ]
+    for place, (at, where) in enumerate(places):
+        time, value = times.value(*at), home.value(*where)
+        if begun and to_gap and not (isinstance(time, float) or (isinstance(time, Odd) and value is not None)):
+            if _has_points(times, home, places[place:]):
+                what = f"{times.cell(*at)} is not a time and ends the series, as in Vensim"
+                remark(f"{what}; write a number there, or use GET XLS")
+            break
         begun = begun or isinstance(time, float)
-        if isinstance(time, float):
-            if isinstance(value, str):
-                remark(
-                    f"{home.cell(*where)} has the text '{shorten_text(value)}', left out as in Vensim; write a number there, or nothing"
-                )
-            elif (known := home.number(*where)) is not None:
-                found[time] = known
+        if isinstance(time, float) and isinstance(value, str):
+            what = f"{home.cell(*where)} has the text '{shorten_text(value)}'"
+            odd = odd or f"{what}, not a number; {number_cure(value, 'write a number')}"
+            remark(f"{what}, left out as in Vensim; {number_cure(value, 'write a number there, or nothing')}")
+        elif isinstance(time, float) and (known := home.number(*where)) is not None:
+            if time in found:
+                remark(f"{times.cell(*at)} repeats the time {time:g}, and its value counts; write each time once")
+            found[time] = known
         elif isinstance(time, Odd) and value is not None:
             message = f"{times.cell(*at)} {time.what}"
             raise TableProblemError(message)
-        elif begun and to_gap:
-            ended = times.cell(*at)
+        elif isinstance(time, str) and isinstance(value, float):
+            odd = odd or f"{times.cell(*at)} has the text '{shorten_text(time)}', not a time; write a number"
     if not found:
-        message = f"{home.cell(*start)}: no number stands there or after it with a time; check the cell and the row or column of times"
-        raise TableProblemError(message)
+        nothing = f"{home.cell(*start)}: no number stands there or after it with a time; check the cell and the row or column of times"
+        raise TableProblemError(odd or nothing)
     return Table(sorted(found.items()))
+
+
+def _has_points(times: Sheet, home: Sheet, places: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> bool:
+    """Whether some of the places have a time and a value."""
+    return any(isinstance(times.value(*at), float) and home.value(*where) is not None for at, where in places)
 
 
 def read_labels(access: Access, arguments: Sequence[str]) -> list[str]:
@@ -200,20 +208,36 @@ def read_labels(access: Access, arguments: Sequence[str]) -> list[str]:
             end = other.bottom, other.right
         if area.bottom > area.top or area.right > area.left:
             end = area.bottom, area.right
-        found = [
-            home.value(row, column) for row in range(area.top, end[0] + 1) for column in range(area.left, end[1] + 1)
-        ]
-        labels = [
-            f"{prefix}{own:g}" if isinstance(own, float) else f"{prefix}{own}"
-            for own in found
-            if isinstance(own, float | str)
-        ]
-        if not labels:
+        places = [(row, column) for row in range(area.top, end[0] + 1) for column in range(area.left, end[1] + 1)]
+        if not (labels := _labels_at(home, places, prefix)):
             message = f"{home.cell(area.top, area.left)}: no label stands there or after it; correct the cells"
             raise TableProblemError(message)
         return labels
 
     return _reading(access, file, tab, read)
+
+
+def _labels_at(sheet: Sheet, places: Sequence[tuple[int, int]], prefix: str) -> list[str]:
+    """Return the labels in some cells, which may not repeat one."""
+    labels: dict[str, str] = {}
+    for place in places:
+        label = _label(sheet, place, prefix)
+        if key(label) in labels:
+            message = f"{sheet.cell(*place)} repeats the label '{shorten_text(label)}'; delete one of them"
+            raise TableProblemError(message)
+        if label:
+            labels[key(label)] = label
+    return list(labels.values())
+
+
+def _label(sheet: Sheet, place: tuple[int, int], prefix: str) -> str:
+    """Return the label in a cell, with a prefix; an empty text if there is none."""
+    found = sheet.value(*place)
+    if isinstance(found, Odd) or (isinstance(found, str) and is_error_value(found)):
+        what = found.what if isinstance(found, Odd) else f"has the error value {found}, not a name; correct its formula"
+        message = f"{sheet.cell(*place)} {what.partition(', not a number')[0]}"
+        raise TableProblemError(message if ";" in message else f"{message}, not a label; write a name")
+    return "" if found is None else f"{prefix}{found:g}" if isinstance(found, float) else f"{prefix}{found}"
 
 
 def _reading(access: Access, file: str, tab: str, read: Callable[[Workbook, Sheet, Remark], _T]) -> _T:
@@ -236,6 +260,8 @@ def _area(workbook: Workbook, sheet: Sheet, text: str) -> tuple[Sheet, Area]:
         return named
     found = cell_position(text)
     if found is None:
-        message = f"'{text}' is neither a cell nor an area that the workbook names; write one such as B2"
+        first = text.partition(":")[0].strip()
+        cure = f"write its first cell, {first}" if ":" in text and cell_position(first) else "write one such as B2"
+        message = f"'{text}' is neither a cell nor an area that the workbook names; {cure}"
         raise TableProblemError(message)
     return sheet, Area(*found, *found)

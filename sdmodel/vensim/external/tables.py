@@ -13,15 +13,29 @@ from typing import Any
 
 from ...files import decode_text
 from ...model import nearest
+from ...numerals import number_cure
 from ..read.syntax import parse_number
 
 _MOST_BYTES = 2**30
 """Maximum size of a workbook when it is unpacked."""
+_LINES_CHECKED = 50
+"""Number of lines in which the separator is looked for."""
 _ZIP, _OLD = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _AREA = re.compile(
     r"(?:'(?P<quoted>(?:[^']|'')+)'|(?P<plain>[^!']+))!\$?(?P<first>[A-Z]+\$?\d+)(?::\$?(?P<last>[A-Z]+\$?\d+))?$"
 )
-_CELL = re.compile(r"([A-Za-z]{1,3})\$?(\d{1,7})$")
+_CELL = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})$", re.ASCII)
+_OTHER_FORMATS: Mapping[str, str] = {
+    "content.xml": "an OpenDocument file (.ods)",
+    "xl/workbook.bin": "a binary workbook (.xlsb)",
+    "word/document.xml": "a document of Word",
+    "ppt/presentation.xml": "a presentation",
+    "Index/Document.iwa": "a table of Numbers",
+}
+"""What the packages of other formats contain, and what they are."""
+_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+_WEB_PAGE = re.compile(rb"\s*<(?:!doctype|html|table|\?xml|meta)", re.IGNORECASE)
+_SEPARATORS: Mapping[str, str] = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 
 class TableProblemError(Exception):
@@ -83,7 +97,8 @@ class Sheet:
             message = f"{self.cell(row, column)} {found.what}"
             raise TableProblemError(message)
         if isinstance(found, str):
-            what = f"has the text '{shorten_text(found)}', not a number; write a number or leave it empty"
+            cure = number_cure(found, "write a number or leave it empty")
+            what = f"has the text '{shorten_text(found)}', not a number; {cure}"
             message = f"{self.cell(row, column)} {what}"
             raise TableProblemError(message)
         return found
@@ -117,6 +132,13 @@ class Workbook:
         text = decode_text(content).removeprefix("\ufeff")
         if "\x00" in text:
             message = "this is neither text nor a workbook (.xlsx, .xls); export it as one of these"
+            raise TableProblemError(message)
+        if not text.strip():
+            message = "the file is empty; export it again"
+            raise TableProblemError(message)
+        if other := _other_separator(text, delimiter):
+            shown = {"\t": "\\t"}.get(other, other)
+            message = f"the file has {_SEPARATORS[other]} between its cells; write '{shown}' as the tab"
             raise TableProblemError(message)
         try:
             self._rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
@@ -175,6 +197,7 @@ class _OpenXml(_Sheets):
             raise TableProblemError(message)
         self.titles = [sheet.title for sheet in self._values.worksheets]
         self._found: dict[tuple[str, bool], Sheet] = {}
+        self._texts: dict[str, frozenset[tuple[int, int]]] = {}
 
     def _open(self, *, data_only: bool) -> Any:
         from openpyxl import load_workbook
@@ -203,12 +226,27 @@ class _OpenXml(_Sheets):
     def has_formula(self, sheet: str, row: int, column: int) -> bool:
         rows = self._read(sheet, formulas=True).rows
         found = rows[row][column] if row < len(rows) and column < len(rows[row]) else None
-        return found is not None and (not isinstance(found, str) or found.startswith("="))
+        is_formula = found is not None and (not isinstance(found, str) or found.startswith("="))
+        return is_formula and (row, column) not in self._empty_texts(sheet)
+
+    def _empty_texts(self, title: str) -> frozenset[tuple[int, int]]:
+        """The cells of a sheet whose stored value is a text without characters, as that of `=IF(A1=0,"",A1)` may be."""
+        if title not in self._texts:
+            rows = enumerate(self._values[title].iter_rows())
+            empty = ((row, place) for row, cells in rows for place, cell in enumerate(cells) if cell.data_type == "str")
+            self._texts[title] = frozenset(empty)
+        return self._texts[title]
 
     def named(self, name: str, sheet: str) -> tuple[Sheet, Area] | None:
         for own in (self._values[sheet].defined_names if sheet in self.titles else {}, self._values.defined_names):
             found = next((area for key, area in own.items() if key.casefold() == name.casefold()), None)
             place = _AREA.match(found.attr_text) if found is not None else None
+            if found is not None and "#REF!" in found.attr_text:
+                message = f"'{name}' names cells that were deleted ({found.attr_text:.60}); correct it in the workbook"
+                raise TableProblemError(message)
+            if found is not None and place is None:
+                message = f"'{name}' names {found.attr_text:.60}, not one rectangle of cells; define it as one in the workbook"
+                raise TableProblemError(message)
             if place is not None:
                 title = (place["quoted"] or "").replace("''", "'") or place["plain"]
                 first, last = (_position(corner) for corner in (place["first"], place["last"] or place["first"]))
@@ -258,8 +296,32 @@ class _OldExcel(_Sheets):
         return None
 
 
+def _other_format(content: bytes) -> str:
+    """Return what a package is that is not a workbook, or nothing."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            names = {*packed.namelist()}
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return ""
+    return next((what for name, what in _OTHER_FORMATS.items() if name in names), "")
+
+
+def _other_separator(text: str, delimiter: str) -> str:
+    """Return what separates cells in place of the delimiter: in every line as often, where the first has no delimiter; or nothing."""
+    lines = [line for line in text.splitlines()[:_LINES_CHECKED] if line.strip()]
+    counts = {own: {line.count(own) for line in lines} for own in _SEPARATORS if own != delimiter}
+    regular = [own for own, found in counts.items() if len(found) == 1 and min(found) > 0]
+    return regular[0] if len(lines) > 1 and delimiter not in lines[0] and len(regular) == 1 else ""
+
+
 def open_workbook(content: bytes, delimiter: str) -> Workbook:
     """Read the content of a file as a workbook if it is one, otherwise as text with a delimiter."""
+    if other := "a web page" if _WEB_PAGE.match(content) else _other_format(content):
+        message = f"the file is {other}, which is not read; save it as .xlsx in a spreadsheet program"
+        raise TableProblemError(message)
+    if content.startswith(_OLD) and _ENCRYPTED in content:
+        message = "the workbook is protected by a password; save it without"
+        raise TableProblemError(message)
     if content.startswith(_ZIP):
         return _OpenXml(content)
     return _OldExcel(content) if content.startswith(_OLD) else Workbook(content, delimiter)

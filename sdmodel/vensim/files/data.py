@@ -18,10 +18,13 @@ from ...errors import Fault, ObservationError, Place
 from ...extras import load_extra
 from ...files import read_bytes, text_of
 from ...model import NOWHERE, display_name, join_name, key
+from ...numerals import number_cure
 from ..read.segments import QUOTED
 from ..read.syntax import LINE_END, NUMBER, parse_number
 
 _PAIR = re.compile(rf"\s*+(?P<time>{NUMBER})[\s,]++(?P<value>{NUMBER})(?=[\s,]|$)")
+_DECIMAL_COMMA = re.compile(r"\s*+\S+\s++[-+]?\d+,\d")
+"""A time, blanks, and a value with a comma."""
 _NUMBER = re.compile(rf"\s*+{NUMBER}\s*+$")
 _HEADER = re.compile(
     rf"\s*+(?P<name>(?:{QUOTED}|[^\"\[\]</\t]++)(?:\[(?:{QUOTED}|[^\"\[\]])*+\])?)\s*+(?:<[^<>]*>)?\s*+(?:/.*)?$"
@@ -73,7 +76,8 @@ class _Reading:
         try:
             series.values[parse_number(time)] = parse_number(cell)
         except ValueError as error:
-            self.fault(number, f"{error}; write numbers for times and values")
+            odd = cell if _NUMBER.match(time) else time
+            self.fault(number, f"{error}; {number_cure(odd, 'write numbers for times and values')}")
 
 
 def read_data(path: str | os.PathLike[str], content: bytes | None = None) -> Mapping[str, Points]:
@@ -96,9 +100,12 @@ def read_data(path: str | os.PathLike[str], content: bytes | None = None) -> Map
     lines = LINE_END.split(text)
     first = next((line for line in lines if line.strip()), "")
     mark = "," if Path(path).suffix.lower() == ".csv" and "\t" not in first else "\t"
+    head = _heading(lines, mark)
     try:
-        if TIME_HEADING.match(first) and mark in first:
-            _read_table(reading, list(csv.reader(lines, delimiter=mark)))
+        if head is not None:
+            _read_table(reading, list(csv.reader(lines[head:], delimiter=mark)), head)
+        elif what := _other_table(lines, mark):
+            reading.fault(lines.index(first) + 1, what)
         else:
             _read_lines(reading, lines, mark)
     except csv.Error as error:
@@ -155,6 +162,8 @@ def _read_lines(reading: _Reading, lines: Sequence[str], mark: str) -> None:
             reading.named(name, number).values[time] = value
         elif pair and current is None:
             reading.fault(number, "there is no name above this time and value; write the name of their series there")
+        elif pair and _DECIMAL_COMMA.match(line):
+            reading.fault(number, f"'{line.split()[1]}' has a comma; write it with a point")
         elif pair and current is not None:
             current.values[parse_number(pair["time"])] = parse_number(pair["value"])
         elif (header := _HEADER.match(line)) and not _NUMBER.match(line):
@@ -181,9 +190,31 @@ def _is_heading(line: str, mark: str) -> bool:
     return len(parts) > 2 and not any(map(_NUMBER.match, parts))  # noqa: PLR2004 - name, time and value
 
 
-def _read_table(reading: _Reading, rows: list[list[str]]) -> None:
-    """Read a table whose first cell is Time; if the next cell is a number, times run across, otherwise down."""
-    numbered = [(number, row) for number, row in enumerate(rows, 1) if any(cell.strip() for cell in row)]
+def _heading(lines: Sequence[str], mark: str) -> int | None:
+    """Return the place of the line that begins with Time and names columns; above it may be titles, but no numbers."""
+    for place, line in enumerate(lines):
+        if TIME_HEADING.match(line) and mark in line:
+            return place
+        if _PAIR.match(line) or any(map(_NUMBER.match, line.split(mark))):
+            return None
+    return None
+
+
+def _other_table(lines: Sequence[str], mark: str) -> str:
+    """Return what is wrong with a table that has other separators, or whose first heading is not Time; or nothing."""
+    first, second = [*(line for line in lines if line.strip()), "", ""][:2]
+    if TIME_HEADING.match(first) and ";" in first:
+        return "the columns are separated by semicolons; save the table with commas, and with points in numbers"
+    titles, cells = ([cell.strip() for cell in line.split(mark)] for line in (first, second))
+    numbers = [*map(bool, map(_NUMBER.match, cells))]
+    if len(titles) == len(cells) > 1 and all(numbers) and not any(map(_NUMBER.match, titles)):
+        return f"the first heading of the table is '{titles[0]:.40}'; write Time there"
+    return ""
+
+
+def _read_table(reading: _Reading, rows: list[list[str]], above: int) -> None:
+    """Read a table whose first cell is Time, `above` lines below the start; if the next cell is a number, times run across."""
+    numbered = [(number, row) for number, row in enumerate(rows, 1 + above) if any(cell.strip() for cell in row)]
     start, header = numbered[0]
     if all(_NUMBER.match(cell) for cell in header[1:] if cell.strip()):
         times = header[1:]
@@ -192,7 +223,12 @@ def _read_table(reading: _Reading, rows: list[list[str]]) -> None:
             for time, cell in zip_longest(times, values, fillvalue=""):
                 reading.add(series, number, time, cell)
         return
+    plain = ((name, _QUOTED.sub("", name)) for name in header[1:])
+    for name in (name for name, own in plain if own.count("[") != own.count("]")):
+        reading.fault(start, f"the bracket in '{name.strip():.40}' is not closed; put a name with commas in quotes")
     columns = [reading.named(name, start) if name.strip() else None for name in header[1:]]
+    for name in (own.name for own in reading.series.values() if sum(own is column for column in columns) > 1):
+        reading.fault(start, f"'{name}' is the heading of several columns; delete all but one")
     for number, (time, *values) in numbered[1:]:
         for column, cell in zip(chain(columns, repeat(None)), values):  # noqa: B905 - the first has no end
             if column is not None:
