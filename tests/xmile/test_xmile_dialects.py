@@ -101,7 +101,7 @@ def test_what_vensim_exports_besides_a_model_is_noted():
     """Reality Checks and texts take no part in a run."""
     model = read_export(
         "<vensim:rc kind='constraint' name='cold_is_slow'><eqn>:THE CONDITION: x</eqn></vensim:rc><aux name='x'><eqn>1</eqn></aux>"
-        "<aux name='link' vensim:kind='string'><eqn>:IS: 'text'</eqn></aux>"
+        "<aux name='link' vensim:kind='string'><eqn>:IS: 'text'</eqn></aux><isee:dependencies xmlns:isee='http://iseesystems.com/XMILE'/>"
     )
     assert model.notes == (
         "text variables: 1 left out, such as 'link'",
