@@ -226,3 +226,12 @@ def test_random_functions_have_bounds_after_the_seed_and_a_mean_per_unit_of_time
     assert 0.5 <= run["a"].values.min() < run["a"].values.max() <= 0.6
     assert 19 < run["b"].values.mean() < 21
     assert run["c"].values.ravel()[-1] == 16
+
+
+@pytest.mark.parametrize("ending", ["stm", "ITM", "isdb"])
+def test_older_formats_and_stored_runs_of_stella_are_named(tmp_path, ending):
+    """They are not text, and their names say what they are."""
+    path = tmp_path / f"old.{ending}"
+    path.write_bytes(b"\0\1")
+    with pytest.raises(ModelError, match="save it as .stmx|name the .stmx file"):
+        sd.read_model(path)
