@@ -51,10 +51,15 @@ _COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 _SEPARATED = re.compile(r"[-+]?\d{1,3}(?:(?P<mark>[ ,.'_’\u00a0\u2009\u202f])\d{3})(?:(?P=mark)\d{3})*(?:[.,]\d+)?")
 
 
+def is_error_value(text: str) -> bool:
+    """Whether a text is what spreadsheet programs show in place of a value, such as `#N/A`."""
+    return _ERROR_VALUE.fullmatch(text.strip()) is not None
+
+
 def number_cure(text: str, otherwise: str) -> str:
     """Return what to do about a text where a number is needed, if people read it as one, else `otherwise`."""
     plain = text.strip()
-    if _ERROR_VALUE.fullmatch(plain):
+    if is_error_value(plain):
         return "that is an error value; correct its formula, or leave it empty"
     if found := _PERCENT.fullmatch(plain):
         return f"write {float(found[1].replace(',', '.')) / 100:.12g}"

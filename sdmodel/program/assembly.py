@@ -28,7 +28,7 @@ from ..model import (
 from .arrays import Routines
 from .driver import driver_text
 from .fusion import StockLoop, direct_groups, fused_flows, groups_of
-from .ir import OPTIONAL, Function, Mathematics
+from .ir import LOOP_ARGUMENTS, OPTIONAL, Function, Mathematics
 from .layout import Layout
 from .random_numbers import random_text
 from .tables import Tables
@@ -209,9 +209,10 @@ def _write_loop(writer: Writer, frame: Frame, results: Sequence[Result], kind: C
             break
         with suppress(UnequalError):
             writer.outlined.append(body.loop(name, results))
-            writer.lines.append(
-                f"  call void @{name}(ptr %ws, ptr %ws, double %t, double %s, double %h, ptr {writer.odd_place()})"
-            )
+            if body.odd:
+                writer.add_odd(writer.put(f"call {writer.number} @{name}({LOOP_ARGUMENTS})"))
+            else:
+                writer.lines.append(f"  call void @{name}({LOOP_ARGUMENTS})")
             return True
     return False
 
@@ -227,7 +228,8 @@ def _function(name: str, jobs: Iterable[_Job], layout: Layout, tables: Tables, *
 
     def finish(writer: Writer) -> None:
         if writer.odd:
-            writer.note_odd(writer.odd_place())
+            row = layout.odd_row * tables.width
+            writer.note_odd(writer.put(f"getelementptr inbounds double, ptr %ws, i64 {row}"))
         names.append(f"{name}_{len(names)}")
         texts.extend(writer.outlined)
         texts.append(writer.text(f"internal void @{names[-1]}({PARAMETERS}) nounwind noinline{aligned}"))

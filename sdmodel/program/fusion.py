@@ -73,8 +73,6 @@ class StockLoop(LoopWriter):
         rates = [(self.write(expression, {}), rows) for expression, rows in results]
         for rate, rows in rates:
             yield self.advance(self._load(rows, "%to"), rate) if self.advances else rate, rows
-        if self.advances:
-            self.note_odd("%odd")
 
 
 def groups_of(parts: Iterable[Part]) -> Iterator[list[Block] | Assignment]:

@@ -29,6 +29,9 @@ _COMPARISONS = MappingProxyType({"=": "oeq", "<>": "une", "<": "olt", "<=": "ole
 
 _MANY = 5
 """A row of as many registers is computed by registers anyway."""
+_LOOP_PARAMETERS = "ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h"
+LOOP_ARGUMENTS = "ptr %ws, ptr %ws, double %t, double %s, double %h"
+"""What a loop over cells takes: the workspace, which it reads, and where it writes; no cell that it writes is one that it reads."""
 OPTIONAL = " ; row {}"
 """The mark of an instruction that writes to a row, and that may be left out if nothing reads the row."""
 
@@ -259,33 +262,38 @@ def _division_text(width: int) -> str:
 
 
 def loop_text(
-    name: str, parameters: str, axes: Sequence[tuple[int, int]], entry: Sequence[str], body: Sequence[str], lanes: int
+    name: str, axes: Sequence[tuple[int, int]], entry: Sequence[str], body: Sequence[str], lanes: int, odd: str = ""
 ) -> str:
     """A function with loops over some axes, each with its length, within each other; `entry` is what comes before them.
+
+    If `odd` is a type of numbers, the body keeps one at `%odd`, which is zero at first, and the function returns the last.
 
     LLVM unrolls a short innermost loop, and then computes several rows at a time, whose numbers are not next to each other. A row
     that fills some registers of `lanes` numbers, but not many, is therefore computed register by register.
     """
     *outer, (last, length) = axes
     if 1 < lanes <= length < _MANY * lanes:
-        text, lines = _by_register(name, parameters, axes, [*entry, *body], lanes)
+        text, lines = _by_register(name, axes, [*entry, *body], lanes, ", ptr %odd" if odd else "")
         entry = []
     else:
         text, lines = "", _loop(f"%k{last}", 0, length, body)
     for axis, count in reversed(outer):
         lines = _loop(f"%k{axis}", 0, count, lines)
-    return text + _define(f"internal void @{name}({parameters}) nounwind noinline", ["entry:", *entry, *lines])
+    before = [f"  %odd = alloca {odd}", f"  store {odd} zeroinitializer, ptr %odd"] if odd else []
+    after = [f"  %last = load {odd}, ptr %odd"] if odd else []
+    head = f"internal {odd or 'void'} @{name}({_LOOP_PARAMETERS}) nounwind noinline"
+    return text + _define(head, ["entry:", *before, *entry, *lines, *after], f"ret {odd} %last" if odd else "ret void")
 
 
 def _by_register(
-    name: str, parameters: str, axes: Sequence[tuple[int, int]], lines: Sequence[str], lanes: int
+    name: str, axes: Sequence[tuple[int, int]], lines: Sequence[str], lanes: int, odd: str
 ) -> tuple[str, list[str]]:
     """A function that computes one cell, and the loops that compute a row: of whole registers, and of smaller ones for the rest.
 
     No loop is unrolled before LLVM has filled the registers.
     """
     last, length = axes[-1]
-    passed = [parameters.replace(" noalias", ""), *(f"i64 %k{axis}" for axis, _ in axes[:-1])]
+    passed = [_LOOP_PARAMETERS.replace(" noalias", "") + odd, *(f"i64 %k{axis}" for axis, _ in axes[:-1])]
     cell, sizes = f"void @{name}_cell", [lanes >> shift for shift in range(lanes.bit_length())]
     head = f"internal {cell}({', '.join([*passed, f'i64 %k{last}'])}) nounwind alwaysinline"
     texts, loops, begin = [_define(head, ["entry:", *lines])], list[str](), 0

@@ -159,6 +159,7 @@ def _run_passes(module: Any, machine: Any, passes: str) -> None:
     manager = builder.getModulePassManager() if ready else llvm.create_new_module_pass_manager()
     if not ready:
         manager.add_always_inliner_pass()
+        manager.add_sroa_pass()  # what a loop keeps on the stack goes to a register
     if passes == _COMBINED:
         manager.add_instruction_combine_pass()
     manager.add_strip_dead_prototype_pass()

@@ -129,13 +129,12 @@ class Writer(Function):
     def advance(self, stock: str, rate: str) -> str:
         """Write what Euler makes of a stock in a step."""
         following = self.binary("+", stock, self.binary("*", self.dt, rate))
-        zero = self.binary("-", following, following)
-        self.odd = self.union(self.odd, zero) if self.odd else zero
+        self.add_odd(self.binary("-", following, following))
         return following
 
-    def odd_place(self) -> str:
-        """Write the address of the row that is not zero if a stock is not finite."""
-        return self.put(f"getelementptr inbounds double, ptr %ws, i64 {self.layout.odd_row * self.width}")
+    def add_odd(self, zero: str) -> None:
+        """Note a number that is not zero if a stock is not finite."""
+        self.odd = self.union(self.odd, zero) if self.odd else zero
 
     def note_odd(self, where: str) -> None:
         """Let a number in memory no longer be zero if a stock is not finite."""
@@ -655,11 +654,12 @@ class LoopWriter(Writer):
         entry, self.lines = self.lines, []
         for value, rows in self.results(results):
             self.lines.append(f"  store {self.number} {value}, ptr {self._place(rows, '%to')}, align {8 * self.width}")
+        if self.odd:
+            self.note_odd("%odd")
         lengths = [self.frame.cells] if self.merged else self.frame.lengths
         axes = [(axis, length) for axis, length in enumerate(lengths) if length > 1]
-        taken = "ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h, ptr noalias %odd"
         lanes = self.tables.mathematics.lanes if self.width == 1 else 1
-        return self._whole(loop_text(name, taken, axes, entry, self.lines, lanes))
+        return self._whole(loop_text(name, axes, entry, self.lines, lanes, self.number if self.odd else ""))
 
     def results(self, results: Sequence[Result]) -> Iterator[tuple[str, NDArray[np.int64]]]:
         """Write each value, and say in which row of each cell it belongs."""

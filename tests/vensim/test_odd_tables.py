@@ -209,3 +209,34 @@ def test_titles_above_a_table_are_no_series(tmp_path, title):
         read_data(path)
     path.write_text(f"{title}Time,x\n2000,1\n", "utf-8")
     assert {name: own.values.tolist() for name, own in read_data(path).items()} == {"x": [1]}
+
+
+def test_a_formula_may_give_an_empty_text(tmp_path):
+    """As `=IF(A2>0, "", 1)` does: its value is stored, as a text without characters; it counts as an empty cell."""
+    book = openpyxl.Workbook()
+    for row in ([0, 1], [1, '=IF(1,"","")'], [2, 3]):
+        book.active.append(row)
+    book.save(tmp_path / "unsaved.xlsx")
+    with zipfile.ZipFile(tmp_path / "unsaved.xlsx") as old, zipfile.ZipFile(tmp_path / "saved.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b'<c r="B2">', b'<c r="B2" t="str">'))
+    series = "x := GET XLS DATA('{}.xlsx', 'Sheet', 'A', 'B1')"
+    assert sd.simulate(read(tmp_path, series.format("saved")))["x"].values.tolist() == [1, 2, 3, 3]
+    assert "cell B2 has a formula without a stored value" in refusal(tmp_path, series.format("unsaved"))
+
+
+LABELS = {
+    ("North", "South", "north"): "cell C1 repeats the label 'north'; delete one of them",
+    ("North", "#N/A"): "cell B1 has the error value #N/A, not a name; correct its formula",
+    ("North", True): "cell B1 is TRUE, not a label; write a name",
+    ("North", "=1+1"): "cell B1 has a formula without a stored value; save the workbook in a spreadsheet program",
+}
+
+
+@pytest.mark.parametrize("row", LABELS, ids=range(len(LABELS)))
+def test_labels_of_a_range_are_names_and_differ(tmp_path, row):
+    """One that is left out would shift the numbers of the others."""
+    book = openpyxl.Workbook()
+    book.active.append(row)
+    book.save(tmp_path / "t.xlsx")
+    assert LABELS[row] in refusal(tmp_path, "R: GET XLS SUBSCRIPT('t.xlsx', 'Sheet', 'A1', '1', '')\nx[R] = 1")

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TypeVar
 
 from ...errors import format_count
-from ...model import Table
-from ...numerals import number_cure
+from ...model import Table, key
+from ...numerals import is_error_value, number_cure
 from .access import Access
 from .tables import Area, Odd, Sheet, TableProblemError, Workbook, cell_position, column_number, shorten_text
 
@@ -208,20 +208,36 @@ def read_labels(access: Access, arguments: Sequence[str]) -> list[str]:
             end = other.bottom, other.right
         if area.bottom > area.top or area.right > area.left:
             end = area.bottom, area.right
-        found = [
-            home.value(row, column) for row in range(area.top, end[0] + 1) for column in range(area.left, end[1] + 1)
-        ]
-        labels = [
-            f"{prefix}{own:g}" if isinstance(own, float) else f"{prefix}{own}"
-            for own in found
-            if isinstance(own, float | str)
-        ]
-        if not labels:
+        places = [(row, column) for row in range(area.top, end[0] + 1) for column in range(area.left, end[1] + 1)]
+        if not (labels := _labels_at(home, places, prefix)):
             message = f"{home.cell(area.top, area.left)}: no label stands there or after it; correct the cells"
             raise TableProblemError(message)
         return labels
 
     return _reading(access, file, tab, read)
+
+
+def _labels_at(sheet: Sheet, places: Sequence[tuple[int, int]], prefix: str) -> list[str]:
+    """Return the labels in some cells, which may not repeat one."""
+    labels: dict[str, str] = {}
+    for place in places:
+        label = _label(sheet, place, prefix)
+        if key(label) in labels:
+            message = f"{sheet.cell(*place)} repeats the label '{shorten_text(label)}'; delete one of them"
+            raise TableProblemError(message)
+        if label:
+            labels[key(label)] = label
+    return list(labels.values())
+
+
+def _label(sheet: Sheet, place: tuple[int, int], prefix: str) -> str:
+    """Return the label in a cell, with a prefix; an empty text if there is none."""
+    found = sheet.value(*place)
+    if isinstance(found, Odd) or (isinstance(found, str) and is_error_value(found)):
+        what = found.what if isinstance(found, Odd) else f"has the error value {found}, not a name; correct its formula"
+        message = f"{sheet.cell(*place)} {what.partition(', not a number')[0]}"
+        raise TableProblemError(message if ";" in message else f"{message}, not a label; write a name")
+    return "" if found is None else f"{prefix}{found:g}" if isinstance(found, float) else f"{prefix}{found}"
 
 
 def _reading(access: Access, file: str, tab: str, read: Callable[[Workbook, Sheet, Remark], _T]) -> _T:

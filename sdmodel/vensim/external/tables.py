@@ -197,6 +197,7 @@ class _OpenXml(_Sheets):
             raise TableProblemError(message)
         self.titles = [sheet.title for sheet in self._values.worksheets]
         self._found: dict[tuple[str, bool], Sheet] = {}
+        self._texts: dict[str, frozenset[tuple[int, int]]] = {}
 
     def _open(self, *, data_only: bool) -> Any:
         from openpyxl import load_workbook
@@ -225,7 +226,16 @@ class _OpenXml(_Sheets):
     def has_formula(self, sheet: str, row: int, column: int) -> bool:
         rows = self._read(sheet, formulas=True).rows
         found = rows[row][column] if row < len(rows) and column < len(rows[row]) else None
-        return found is not None and (not isinstance(found, str) or found.startswith("="))
+        is_formula = found is not None and (not isinstance(found, str) or found.startswith("="))
+        return is_formula and (row, column) not in self._empty_texts(sheet)
+
+    def _empty_texts(self, title: str) -> frozenset[tuple[int, int]]:
+        """The cells of a sheet whose stored value is a text without characters, as that of `=IF(A1=0,"",A1)` may be."""
+        if title not in self._texts:
+            rows = enumerate(self._values[title].iter_rows())
+            empty = ((row, place) for row, cells in rows for place, cell in enumerate(cells) if cell.data_type == "str")
+            self._texts[title] = frozenset(empty)
+        return self._texts[title]
 
     def named(self, name: str, sheet: str) -> tuple[Sheet, Area] | None:
         for own in (self._values[sheet].defined_names if sheet in self.titles else {}, self._values.defined_names):
