@@ -289,7 +289,10 @@ def _tables(variable: Variable, found: Declarations) -> Iterator[Gf]:
 
 
 def _table(variable: Variable, node: Node, labels: tuple[str, ...], found: Declarations) -> Iterator[Gf]:
+    faults = len(found.faults)
     ys, xs, scale = _numbers(node.find("ypts"), found), _numbers(node.find("xpts"), found), node.find("xscale")
+    if len(found.faults) > faults:
+        return
     if ys is None or (xs is None and scale is None):
         if node.find("ypts") is not None or node.tag == "gf":
             what = f"the graphical function of '{variable.name}' has no points; give it <ypts>, and <xpts> or <xscale>"
