@@ -12,7 +12,7 @@ from .errors import Fault, ModelError
 from .files import read_bytes
 from .model import Model, Sketch, View, data_variables
 from .scenario import TextChange, changed_texts
-from .xmile import XMILE_ENDINGS, Reading, read_xmile_sketch
+from .xmile import XMILE_ENDINGS, read_xmile_sketch
 from .xmile import read_xmile as xmile_reading
 
 PathLike = str | os.PathLike[str]
@@ -125,7 +125,7 @@ def model_from_text(
     if is_xmile(text, path):
         _refuse_encoding(path, encoding)
         changed_texts({}, texts)
-        model = reading_of(text, path).model
+        model = _xmile_from_text(text, path)
         files = [data] if isinstance(data, str | os.PathLike) else list(data)
         if files and not any(data_variables(model)):  # only Vensim's own export has some
             what = "the model has no data variables, as usual in XMILE; convert it with `sdmodel convert`, and declare them in the .mdl file"
@@ -170,12 +170,11 @@ def read_xmile(path: PathLike) -> tuple[Model, tuple[str, ...]]:
     >>> model["tea"].kind, notes
     ('stock', ())
     """
-    found = reading_of(read_bytes(path, error=ModelError, wanted="the XMILE file"), os.fspath(path))
-    return found.model, found.notes
+    model = _xmile_from_text(read_bytes(path, error=ModelError, wanted="the XMILE file"), os.fspath(path))
+    return model, model.notes
 
 
-def reading_of(text: str | bytes, path: str) -> Reading:
-    """Return the model in the text of an XMILE file, with notes."""
+def _xmile_from_text(text: str | bytes, path: str) -> Model:
     return xmile_reading(_as_bytes(text), path)
 
 

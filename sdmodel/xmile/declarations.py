@@ -59,6 +59,9 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
             found.synonyms.append(tuple(dict.fromkeys(names)))
     for node in root.all("macro"):
         _declare_macro(node, found)
+    for part in (part for data in root.all("data", "isee:data") for part in data.all("import")):
+        name = part.attribute("resource") or part.attribute("worksheet") or part.text.strip()
+        found.notes.append(f"data is not imported from '{name:.60}'; values are those of the file")
     models = [*root.all("model")]
     named = {name_key(node.attribute("name")): node for node in models if node.attribute("name")}
     main = next((node for node in models if not node.attribute("name")), models[0] if models else None)

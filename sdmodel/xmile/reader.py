@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
 
@@ -69,15 +69,7 @@ _MOST_CALLS = 10_000
 """Maximum number of calls of macros with variables."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A model and notes about what was left out or changed to read it."""
-
-    model: Model
-    notes: tuple[str, ...] = ()
-
-
-def read_xmile(content: bytes, path: str) -> Reading:
+def read_xmile(content: bytes, path: str) -> Model:
     """Read a model from the bytes of an XMILE file.
 
     Raises
@@ -106,7 +98,7 @@ def read_xmile(content: bytes, path: str) -> Reading:
     faults = [*found.faults, *reader.names.faults]
     if faults or (faults := [*find_faults(model)]):
         raise ModelError(dict.fromkeys(faults))
-    return Reading(model, tuple(found.notes))
+    return replace(model, notes=tuple(found.notes))
 
 
 def read_xmile_sketch(content: bytes, path: str) -> Sketch:
@@ -119,7 +111,7 @@ def read_xmile_sketch(content: bytes, path: str) -> Sketch:
     """
     root = modernize(parse_xml(content, path))
     try:
-        kinds = {element.key: element.kind for element in read_xmile(content, path).model if not element.hidden}
+        kinds = {element.key: element.kind for element in read_xmile(content, path) if not element.hidden}
     except ModelError:  # the tags say enough for a diagram
         tags: Mapping[str, Kind] = {"stock": "stock", "flow": "flow", "aux": "auxiliary", "gf": "lookup"}
         kinds = {name: tags[variable.node.tag] for name, variable in declarations_of(root)[0].variables.items()}

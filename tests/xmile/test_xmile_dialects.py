@@ -14,7 +14,7 @@ from sdmodel.xmile import read_xmile, read_xmile_sketch
 
 def read_text(text: str) -> Model:
     """Return the model in the text of a file."""
-    return read_xmile(text.encode(), "model.xmile").model
+    return read_xmile(text.encode(), "model.xmile")
 
 
 DRAFT = """<?xml version="1.0" encoding="utf-8"?>
@@ -60,7 +60,7 @@ def test_net_flows_outputs_of_macros_and_the_saving_interval_of_vensim():
         rest="<macro name='FALLING'><parm>input</parm><parm>tau</parm><eqn>FALLING</eqn><variables>"
         "<stock name='FALLING'><eqn>input</eqn><vensim:netflow>RATE + 0*TIME STEP$</vensim:netflow><units>input</units></stock>"
         "<aux name='RATE' access='output'><eqn>MIN(0,(input-FALLING)/tau)</eqn></aux></variables></macro>",
-    ).model
+    )
     own = sd.model_from_text(
         model_text(
             ":MACRO: FALLING(input, tau : RATE)\nFALLING = INTEG(RATE, input) ~~|\nRATE = MIN(0, (input-FALLING)/tau) ~~|\n"
@@ -99,11 +99,11 @@ def test_data_of_vensim_has_its_keyword_and_takes_its_points_from_files(tmp_path
 
 def test_what_vensim_exports_besides_a_model_is_noted():
     """Reality Checks and texts take no part in a run."""
-    reading = read_export(
+    model = read_export(
         "<vensim:rc kind='constraint' name='cold_is_slow'><eqn>:THE CONDITION: x</eqn></vensim:rc><aux name='x'><eqn>1</eqn></aux>"
         "<aux name='link' vensim:kind='string'><eqn>:IS: 'text'</eqn></aux>"
     )
-    assert reading.notes == (
+    assert model.notes == (
         "text variables: 1 left out, such as 'link'",
         "Reality Checks: 1 left out, such as 'cold is slow'",
     )

@@ -13,7 +13,7 @@ from sdmodel.xmile import read_xmile
 
 def read_text(text: str) -> Model:
     """Return the model in the text of a file."""
-    return read_xmile(text.encode(), "model.xmile").model
+    return read_xmile(text.encode(), "model.xmile")
 
 
 EXPRESSIONS = {

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ...errors import Place
 from ...model import Range, display_name, key
 from ..document import Document
+from ..edit.names import find_names
 from ..read.grammar import Node
 from ..read.segments import Kind as SegmentKind
 from ..read.segments import Segment, blank_comments
@@ -30,7 +31,6 @@ _KINDS: dict[str, PartKind] = {"group": "group", "macro": "macro", "macro end": 
 _TAIL = frozenset({"view", "record", "sketch end", "graph", "marker", "setting"})
 _FIGURE = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[^\s\d.]")
 _ROWS = frozenset({"NUMBERS", "POINTS", "LIMITS", "TABBED"})
-_VERBATIM = frozenset({"STRING", "REST"})
 _OPERATOR = re.compile(r"\s*([*/()^,-])\s*")
 
 
@@ -138,8 +138,24 @@ def _meaning(node: Node) -> Meaning:
     if node.type in _ROWS:
         figures = _FIGURE.findall(node)
         return (node.type, *(float(text) if text[0].isdigit() or text[0] == "." else text for text in figures))
+    if node.type == "REST":
+        return (node.type, *_loose_meaning(str(node)))
     text = one_line(node)
-    return (node.type, text if node.type in _VERBATIM else text.replace("_", " ").upper())
+    return (node.type, text if node.type == "STRING" else text.replace("_", " ").upper())
+
+
+def _loose_meaning(text: str) -> Iterator[Meaning | str]:
+    """Return the names in a text without grammar, such as a reality check, and what is between them without blanks."""
+    plain, end = blank_comments(text), 0
+    for found in find_names(text):
+        yield _between(plain[end : found.span.start])
+        yield ("NAME", found.key)
+        end = found.span.end
+    yield _between(plain[end:])
+
+
+def _between(text: str) -> str:
+    return one_line(text) if "'" in text else "".join(text.split()).upper()
 
 
 def rename_in_meaning(meaning: Meaning, names: Mapping[str, str]) -> Meaning:
