@@ -28,7 +28,7 @@ _BINARY = MappingProxyType({"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", 
 _COMPARISONS = MappingProxyType({"=": "oeq", "<>": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"})
 
 _APART = 8
-"""So many numbers of a cell are read apart as quickly as they are collected in registers."""
+"""This many numbers of a cell are read one by one as quickly as they are collected in registers."""
 _MANY = 5
 """A row of as many registers is computed by registers anyway."""
 _LOOP_PARAMETERS = "ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h"
