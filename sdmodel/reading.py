@@ -16,6 +16,16 @@ from .xmile import XMILE_ENDINGS, read_xmile_sketch
 from .xmile import read_xmile as xmile_reading
 
 PathLike = str | os.PathLike[str]
+_OLD_STELLA = (
+    "models of STELLA and iThink 9 and older are not read; open this one in a newer version, and save it as .stmx"
+)
+_OTHERS = {
+    ".stm": _OLD_STELLA,
+    ".itm": _OLD_STELLA,
+    ".isdb": "these are runs that Stella stored; name the .stmx file of the model",
+}
+"""What is wrong with files of other formats that are near a model, by the ending of their names."""
+OTHER_ENDINGS = tuple(_OTHERS)
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -122,6 +132,8 @@ def model_from_text(
     if not isinstance(text, str | bytes):
         what = f"{type(text).__name__} is not a text; give the text or the bytes of a model, or its path to read_model"
         raise ModelError([Fault("model_from_text", what)])
+    if (what := _OTHERS.get(Path(path).suffix.lower())) is not None:
+        raise ModelError([Fault(path, what)])
     if is_xmile(text, path):
         _refuse_encoding(path, encoding)
         changed_texts({}, texts)

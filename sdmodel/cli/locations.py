@@ -11,12 +11,12 @@ import click
 from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, StoreError
 from ..files import encoding_name, is_plain_file, misread_word, read_bytes, reading_as, recover
 from ..model import Model, nearest
-from ..reading import is_xmile, read_model
+from ..reading import OTHER_ENDINGS, is_xmile, read_model
 from ..scenario import TextChange
 from ..xmile import XMILE_ENDINGS
 from .project import MODEL, default_model, default_runs, project_root, relative
 
-_MODEL_ENDINGS = frozenset({".mdl", ".txt", "", *XMILE_ENDINGS})
+_MODEL_ENDINGS = frozenset({".mdl", ".txt", "", *XMILE_ENDINGS, *OTHER_ENDINGS})
 """What names of models end in; a pipe has no ending."""
 _SHOWN = 8
 

@@ -175,7 +175,11 @@ def _note_left_out(variables: Node, found: Declarations) -> None:
     """Note what stands among variables and does not take part in a run."""
     known = (*KINDS, "module", "group")
     texts = [part for part in variables.children if part.attributes.get(KIND) == "string"]
-    others = {part.tag: [*variables.all(part.tag)] for part in variables.children if part.tag not in known}
+    others = {
+        part.tag: [*variables.all(part.tag)]
+        for part in variables.children
+        if part.tag not in known and not part.tag.startswith("isee:")
+    }
     what = {"vensim:rc": "Reality Checks", "text": "text variables"}
     for tag, parts in (({"text": texts} if texts else {}) | others).items():
         first = plain_name(parts[0].attribute("name"))

@@ -52,7 +52,7 @@ from .functions import (
     row,
     unknown_builtin,
 )
-from .names import label_of, name_key, plain_name
+from .names import label_of, name_key, plain_name, quoted
 from .scope import Gf, Scope, Variable
 from .syntax import SyntaxProblemError, Term, parse_expression
 from .tree import Node
@@ -551,6 +551,20 @@ def _reduced(own: str, part: Term, scope: Scope) -> Expr:
         return translate(part, scope)
     except LooseArrayError:
         return _reduction(REDUCTIONS[own], own, part, scope)
+
+
+def flow_of(name: str, scope: Scope) -> Expr:
+    """Return a flow by its name in quotes; of one with more dimensions than the stock, the sum, as Stella takes it."""
+    term = Term("name", 0, name)
+    try:
+        return translate(term, scope)
+    except LooseArrayError:
+        dimensions = scope.names.variables[str(scope.find(name))].dimensions
+    subscripts = tuple(
+        Term("name" if own in scope.bound else "all", 0, quoted(own) if own in scope.bound else "*")
+        for own in dimensions
+    )
+    return _reduction("SUM", "sum", replace(term, subscripts=subscripts), scope)
 
 
 def _average(*values: Expr) -> Expr:

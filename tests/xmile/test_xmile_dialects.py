@@ -101,7 +101,7 @@ def test_what_vensim_exports_besides_a_model_is_noted():
     """Reality Checks and texts take no part in a run."""
     model = read_export(
         "<vensim:rc kind='constraint' name='cold_is_slow'><eqn>:THE CONDITION: x</eqn></vensim:rc><aux name='x'><eqn>1</eqn></aux>"
-        "<aux name='link' vensim:kind='string'><eqn>:IS: 'text'</eqn></aux>"
+        "<aux name='link' vensim:kind='string'><eqn>:IS: 'text'</eqn></aux><isee:dependencies xmlns:isee='http://iseesystems.com/XMILE'/>"
     )
     assert model.notes == (
         "text variables: 1 left out, such as 'link'",
@@ -226,3 +226,12 @@ def test_random_functions_have_bounds_after_the_seed_and_a_mean_per_unit_of_time
     assert 0.5 <= run["a"].values.min() < run["a"].values.max() <= 0.6
     assert 19 < run["b"].values.mean() < 21
     assert run["c"].values.ravel()[-1] == 16
+
+
+@pytest.mark.parametrize("ending", ["stm", "ITM", "isdb"])
+def test_older_formats_and_stored_runs_of_stella_are_named(tmp_path, ending):
+    """They are not text, and their names say what they are."""
+    path = tmp_path / f"old.{ending}"
+    path.write_bytes(b"\0\1")
+    with pytest.raises(ModelError, match="save it as .stmx|name the .stmx file"):
+        sd.read_model(path)

@@ -174,6 +174,38 @@ def test_outflows_of_a_non_negative_stock_take_what_there_is_in_their_order():
     assert run["b"].values.tolist() == [0, 5, 9, 11, 13]
 
 
+def test_a_flow_with_more_dimensions_than_its_stock_is_summed():
+    """As Stella takes it, also into a conveyor; a non-negative stock has its net flow limited then."""
+    one, two = (
+        f"<dimensions>{''.join(f'<dim name={name!r}/>' for name in names)}</dimensions>"
+        for names in (["Letter"], ["Letter", "Digit"])
+    )
+    model = read_text(
+        build_xmile(
+            f"""
+<stock name="all"><eqn>10</eqn><outflow>leaving</outflow><non_negative/></stock>
+<stock name="some">{one}<eqn>0</eqn><inflow>leaving</inflow></stock>
+<stock name="belt"><eqn>0</eqn><inflow>leaving</inflow><outflow>off</outflow><conveyor><len>2</len></conveyor></stock>
+<flow name="leaving">{two}<eqn>Letter*Digit/3</eqn></flow><flow name="off"/>""",
+            dimensions={"Letter": "ab", "Digit": 2},
+        )
+    )
+    run = simulate(model)
+    assert run["all"].values.tolist() == pytest.approx([10, 7, 4, 1, 0])
+    assert run["some"].values[-1] == pytest.approx([4, 8])
+    assert run["belt"].values.tolist() == pytest.approx([0, 3, 6, 6, 6])
+
+
+def test_faults_of_a_non_negative_stock_are_reported():
+    """Its outflows are not limited then."""
+    with pytest.raises(ModelError, match="'x' is not defined"):
+        read_text(
+            build_xmile(
+                '<stock name="s"><eqn>x</eqn><outflow>f</outflow><non_negative/></stock><flow name="f"><eqn>1</eqn></flow>'
+            )
+        )
+
+
 def test_a_conveyor_delivers_after_its_transit_time():
     """Its first content leaves evenly; the stock is what is on the belt."""
     model = read_text(

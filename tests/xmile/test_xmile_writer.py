@@ -127,6 +127,25 @@ def test_a_stock_whose_other_cells_are_constants():
         xmile_text(tiny_model(text.replace("k*2", "Time")))
 
 
+def test_random_numbers_have_their_counterpart_where_it_is_one():
+    """With the bounds after the seed; a Poisson count is per unit of time. What XMILE cannot say keeps its name."""
+    draws = (
+        "a = RANDOM NORMAL(-1e36, 1e36, 5, 1, 0)\nb = RANDOM NORMAL(0, 6, 5, 1, 3)\nc = RANDOM EXPONENTIAL(0, 10, 0, 2, 4)\n"
+        "d = RANDOM POISSON(0, 100, 7, 0, 1, 2)\ne = RANDOM EXPONENTIAL(0, 10, 1, 2, 0)\nf = RANDOM POISSON(0, 9, 7, 1, 2, 0)"
+    )
+    model = model_from_text(model_text(draws, step=0.5))
+    again, notes = rewritten(model)
+    assert [again[name].equations[0].text for name in "abcd"] == [
+        "NORMAL(5, 1, 0)", "NORMAL(5, 1, 3, 0, 6)", "EXPRND(2, 4, 0, 10)", "POISSON(7/DT, 2, 0, 100)",
+    ]  # fmt: skip
+    assert [note.partition(" has")[0] for note in notes] == ["RANDOM EXPONENTIAL", "RANDOM POISSON"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        first, second = (simulate(found, seed=3) for found in (model, again))
+    for name in "abcdef":
+        assert first[name].values == pytest.approx(second[name].values)
+
+
 def test_a_random_number_without_arguments_is_one_between_0_and_1():
     """Alone, as a part of a sum and in an array."""
     draws = "a = RANDOM 0 1()\nb = 2*(RANDOM 0 1() - 0.5)\nL: x, y\nc[L] = RANDOM 0 1()"
