@@ -32,7 +32,7 @@ def with_new_names(
                 base, sides[other] = _renamed(base, change), _renamed(sides[other], change)
             except ModelError:  # a part that cannot be read has the name
                 continue
-            if _is_used_anew(old, before, after[other], pairs[other]):
+            if _has_changed_users(old, before, after[other], pairs[other]):
                 notes.append(
                     f"'{before.by_key[old].name}' is renamed {change.new}, also in what the other side changed"
                 )
@@ -44,7 +44,7 @@ def _is_known(name: str, variables: Variables) -> bool:
     return any(name == own or name in variable.names for (_, own), variable in variables.by_key.items())
 
 
-def _is_used_anew(name: Key, before: Variables, after: Variables, pairs: Mapping[Key, Key]) -> bool:
+def _has_changed_users(name: Key, before: Variables, after: Variables, pairs: Mapping[Key, Key]) -> bool:
     """Whether an equation that uses a name is new or changed, not only by renamings."""
     origins = {pairs.get(own, own): variable for own, variable in before.by_key.items()}
     return any(
