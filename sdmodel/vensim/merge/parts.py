@@ -301,7 +301,8 @@ def names_in_scope(pairs: Mapping[Key, Key], scope: str) -> dict[str, str]:
     return {old[1]: new[1] for old, new in pairs.items() if old[0] == scope}
 
 
-def _renamed_meanings(variable: Variable, pairs: Mapping[Key, Key]) -> tuple[Meaning, ...]:
+def renamed_meanings(variable: Variable, pairs: Mapping[Key, Key]) -> tuple[Meaning, ...]:
+    """Return the meanings of a variable's blocks with the new names of renamed variables."""
     names = names_in_scope(pairs, variable.first.scope)
     if names.keys().isdisjoint(variable.names):
         return variable.meanings
@@ -333,7 +334,7 @@ def _candidates(removed: Mapping[Key, Variable], added: Mapping[Key, Variable]) 
 def _is_renamed(key: Key, pairs: Mapping[Key, Key], old: Variables, new: Variables) -> bool:
     """Whether both documents agree that a variable was only renamed."""
     before, after = old.by_key[key], new.by_key[pairs[key]]
-    if _renamed_meanings(before, pairs) != after.meanings:
+    if renamed_meanings(before, pairs) != after.meanings:
         return False
     users = {user: pairs.get(user, user) for user in old.users(key)}
     using = set(new.users(after.key))
@@ -342,7 +343,7 @@ def _is_renamed(key: Key, pairs: Mapping[Key, Key], old: Variables, new: Variabl
     if not staying <= using or any(user in known and user not in staying for user in using):
         return False
     unchanged = any(
-        _renamed_meanings(old.by_key[was], pairs) == new.by_key[now].meanings
+        renamed_meanings(old.by_key[was], pairs) == new.by_key[now].meanings
         for was, now in users.items()
         if now in staying
     )
