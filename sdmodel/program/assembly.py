@@ -134,10 +134,12 @@ def _direct_jobs(layout: Layout, fused: Mapping[str, Block], *, advances: bool) 
         row, rate = layout.row[own.cell], f.write(own.expression.args[0], own.binding)
         f.store(*(f.advance(f.load(row), rate), row) if advances else (rate, layout.stocks + row))
 
+    def kind(blocks: Sequence[Block]) -> Callable[..., LoopWriter]:
+        return partial(StockLoop, advances=advances, fused=fused, stocks={own.key: own for own in blocks})
+
     below = 0 if advances else layout.stocks
     for group in direct_groups(layout):
-        loop = partial(StockLoop, advances=advances, fused=fused, stocks={own.key: own for own in group})
-        yield from _block_jobs(layout, group, lambda block: block.expression.args[0], write, below, loop)
+        yield from _block_jobs(layout, group, lambda block: block.expression.args[0], write, below, kind)
 
 
 def _rate_jobs(layout: Layout) -> Iterator[_Job]:
@@ -172,9 +174,9 @@ def _block_jobs(
     read: Callable[[Block], Expr],
     write: Callable[..., None],
     below: int = 0,
-    kind: Callable[..., LoopWriter] = LoopWriter,
+    kind: Callable[[Sequence[Block]], Callable[..., LoopWriter]] = lambda _: LoopWriter,
 ) -> Iterator[_Job]:
-    """Write blocks that do not read each other as one loop, `below` their own rows; else each as a loop, or cell by cell.
+    """Write blocks as one loop, `below` their own rows, else each as a loop, or cell by cell; `kind` is the loop over some of them.
 
     Together they read from memory once what they share.
     """
@@ -183,15 +185,15 @@ def _block_jobs(
     ]
     done: list[bool] = []
 
-    def loop(f: Writer, results: Sequence[Result]) -> None:
-        done.append(_write_loop(f, blocks[0].frame, results, kind))
+    def loop(f: Writer, which: slice) -> None:
+        done.append(_write_loop(f, blocks[0].frame, results[which], kind(blocks[which])))
 
-    yield partial(loop, results=results)
+    yield partial(loop, which=slice(None))
     if done.pop():
         return
-    for block, result in zip(blocks, results, strict=True):
+    for place, block in enumerate(blocks):
         if len(blocks) > 1:
-            yield partial(loop, results=[result])
+            yield partial(loop, which=slice(place, place + 1))
         if len(blocks) == 1 or not done.pop():
             yield from (partial(write, own=own) for own in block)
 

@@ -89,8 +89,9 @@ def groups_of(parts: Iterable[Part]) -> Iterator[list[Block] | Assignment]:
 
 
 def direct_groups(layout: Layout) -> list[list[Block]]:
-    """The arrays of stocks whose rates read no stock, those together that one loop advances."""
-    blocks = (own for own in layout.plan.stock_parts if own.key in layout.direct)
+    """The arrays of stocks that advance as soon as their rates are known, in order, those together that one loop advances."""
+    direct = (own for own in layout.plan.stock_parts if own.key in layout.direct)
+    blocks = sorted(direct, key=lambda own: layout.direct[own.key])
     return [group for group in groups_of(blocks) if isinstance(group, list)]
 
 

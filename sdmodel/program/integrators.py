@@ -64,8 +64,8 @@ DIRECT = Template("""
 define internal $B @euler(ptr noalias %ws, double %t, double %h, ptr noalias %places) nounwind {
   %odd = getelementptr inbounds double, ptr %ws, i64 $odd
   store $T $zero, ptr %odd, align $A
-  %bad_apart = call $B @advance_apart(ptr %ws, i64 0, double %h)
   call void @advance_direct(ptr %ws, double %t, double %t, double %h, ptr %places)
+  %bad_apart = call $B @advance_apart(ptr %ws, i64 0, double %h)
   %found = load $T, ptr %odd, align $A
   %bits = bitcast $T %found to $I
   %bad_direct = icmp ne $I %bits, $no_bits

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
+from itertools import chain, product
 from types import MappingProxyType
 from typing import Any
 
@@ -27,8 +27,6 @@ from ..model import (
     Slice,
     labels_of,
     new_array,
-    references_in,
-    split_reference,
 )
 from .invariants import Invariant, find_invariants
 
@@ -62,8 +60,8 @@ class Layout:
     """The number of stocks."""
     held_stocks: int
     """The number of stocks that keep their value within a time step, the last ones."""
-    direct: frozenset[str]
-    """The keys of arrays of stocks that Euler advances in the loop which computes their rates."""
+    direct: Mapping[str, int]
+    """The keys of arrays of stocks that Euler advances in the loop which computes their rates, with their places in that order."""
     first_direct: int
     """The first row of such a stock; they end where the held ones begin."""
     row: CellMap[int]
@@ -177,7 +175,7 @@ def lay_out(plan: Plan) -> Layout:
     """Give every cell of a plan a row."""
     rows = _Rows(plan)
     held = [own for own in plan.stock_parts if own.memory is not None and own.memory.held]
-    direct = _direct(plan)
+    direct = MappingProxyType({name: place for place, name in enumerate(_direct(plan))})
     rows.add(own for own in plan.stock_parts if own not in held and own.key not in direct)
     first_direct = rows.following
     rows.add(own for own in plan.stock_parts if own.key in direct)
@@ -228,14 +226,40 @@ def lay_out(plan: Plan) -> Layout:
     )
 
 
-def _direct(plan: Plan) -> frozenset[str]:
-    """The keys of arrays whose rates read no stock, so that it does not matter which stock advances first."""
-    stocks, others, found = {own.key for own in plan.stock_parts}, set[str](), set[str]()
+def _direct(plan: Plan) -> Iterator[str]:
+    """Yield the keys of arrays of stocks in an order in which no rate reads a stock that is before it; others advance after them.
+
+    An array reads itself only in the cell that it computes. Of arrays that read each other in a circle, one advances after the others.
+    """
+    stocks = {own.key for own in plan.stock_parts}
+    held = {own.key for own in plan.stock_parts if own.memory is not None and own.memory.held}
+    waiting: dict[str, set[str]] = {}
+    apart = set(held)
     for own in plan.stock_parts:
-        read = {split_reference(part)[0] for part in references_in(own.expression.args[0])}
-        held = own.memory is not None and own.memory.held
-        (found if isinstance(own, Block) and not held and stocks.isdisjoint(read) else others).add(own.key)
-    return frozenset(found - others)
+        read = _read_elsewhere(plan, own) if isinstance(own, Block) else {own.key}
+        waiting.setdefault(own.key, set()).update(read & stocks)
+        apart |= {own.key} if own.key in read or not held.isdisjoint(read) else set()
+    waiting = {name: read for name, read in waiting.items() if name not in apart}
+    while waiting:
+        read = set(chain.from_iterable(waiting.values()))
+        free = [name for name in waiting if name not in read]
+        yield from free
+        for name in free or [next(iter(waiting))]:
+            del waiting[name]
+
+
+def _read_elsewhere(plan: Plan, own: Block) -> set[str]:
+    """The keys of what the rate of an array reads, but for itself in the cell that it computes."""
+
+    def places(columns: Iterable[Column]) -> list[tuple[int | None, tuple[str, ...]]]:
+        return [(axis, tuple(labels)) for axis, labels in columns]
+
+    subscripts, here = plan.model.subscripts, places(own.columns)
+    return {
+        name
+        for name, indices, frame in own.frame.leaves(subscripts, own.expression.args[0])
+        if name != own.key or places(frame.column(subscripts, index) for index in indices) != here
+    }
 
 
 def _scratch(plan: Plan) -> int:

@@ -114,6 +114,28 @@ def test_short_rows_have_the_numbers_of_equations_written_out(monkeypatch, lengt
         _assert_same(one, other)
 
 
+def test_stocks_that_read_stocks_have_the_numbers_of_equations_written_out(monkeypatch):
+    """Chains, longer than a loop has stocks, circles, other cells of the same array and of others, and sums."""
+    chain = [f"c{n}[R, A] = INTEG((c{n - 1}[R, A] - c{n}[R, A]) / 2, {n})" for n in range(1, 12)]
+    labels = ", ".join(f"a{n}" for n in range(11))
+    lines = [
+        f"R: r1, r2, r3\nA: {labels}\nk = 2\nc0[R, A] = INTEG(k - c0[R, A] / 3 + c5[r2, A] / 20, A)",
+        *chain,
+        "prey[R, A] = INTEG(prey[R, A] / 5 - prey[R, A] * hunters[R, A] / 9, A)",
+        "hunters[R, A] = INTEG(prey[R, A] * hunters[R, A] / 10 - hunters[R, A] / k, 1)",
+        "near[R, A] = INTEG((near[r1, A] - near[R, A]) / 3, A * R)",
+        "wide[R] = INTEG(SUM(c3[R, A!]) / 9 - wide[R] / 4, R)",
+        "fed[R, A] = INTEG(wide[R] - fed[R, A] / k + prey[R, a3], 0)",
+        "late[R, A] = DELAY3(SMOOTH3(fed[R, A], 2), k)",
+    ]
+    text = "\n".join(lines)
+    loops, _ = _runs(monkeypatch, lambda: tiny_model(text), 2)
+    assert compile_program(tiny_model(text)).layout.direct
+    written_out, _ = _runs(monkeypatch, lambda: tiny_model(text), _WRITTEN_OUT)
+    for one, other in zip(loops, written_out, strict=True):
+        _assert_same(one, other)
+
+
 def test_a_lookup_for_each_label_is_chosen_in_the_loop(monkeypatch):
     """Tables of several lengths, sorted or not; only one that extrapolates needs tables of the same length."""
     lines = (

@@ -97,8 +97,8 @@ def test_flows_that_something_else_reads(line: str, monkeypatch: pytest.MonkeyPa
 
 
 NEIGHBOURS = {
-    "another stock, which advances before": (
-        "before[Region, Age] = INTEG(1 - before[Region, Age], 3)\n", "before[Region, Age]",
+    "another stock, which advances apart": (
+        "apart[Region, Age] = INTEG(1 - apart[r1, Age], 3)\n", "apart[Region, Age]",
     ),
     "a stock of another shape": ("wide[Region] = INTEG(pull[Region], 1)\n", "wide[Region]"),
     "one cell of the stock": ("", "stock[r1, a0]"),

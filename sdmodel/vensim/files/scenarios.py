@@ -88,9 +88,11 @@ ScenarioLike = Scenario | str | Path | Sequence[Scenario | str | Path]
 
 def load_scenario(scenario: ScenarioLike | None) -> Scenario:
     """Merge scenarios, given as objects or as files to read, into one; the last change to a constant wins."""
-    if scenario is None or isinstance(scenario, Scenario):
-        return scenario or Scenario("")
-    several = [scenario] if isinstance(scenario, str | Path) else scenario
+    if scenario is None:
+        return Scenario("")
+    if isinstance(scenario, Scenario) and not scenario.text:  # merged, it would be the same
+        return scenario
+    several = [scenario] if isinstance(scenario, Scenario | str | Path) else scenario
     return merge_scenarios([item if isinstance(item, Scenario) else read_scenario(item) for item in several])
 
 
