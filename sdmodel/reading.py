@@ -12,10 +12,20 @@ from .errors import Fault, ModelError
 from .files import read_bytes
 from .model import Model, Sketch, View, data_variables
 from .scenario import TextChange, changed_texts
-from .xmile import XMILE_ENDINGS, Reading, read_xmile_sketch
+from .xmile import XMILE_ENDINGS, read_xmile_sketch
 from .xmile import read_xmile as xmile_reading
 
 PathLike = str | os.PathLike[str]
+_OLD_STELLA = (
+    "models of STELLA and iThink 9 and older are not read; open this one in a newer version, and save it as .stmx"
+)
+_OTHERS = {
+    ".stm": _OLD_STELLA,
+    ".itm": _OLD_STELLA,
+    ".isdb": "these are runs that Stella stored; name the .stmx file of the model",
+}
+"""What is wrong with files of other formats that are near a model, by the ending of their names."""
+OTHER_ENDINGS = tuple(_OTHERS)
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -122,10 +132,12 @@ def model_from_text(
     if not isinstance(text, str | bytes):
         what = f"{type(text).__name__} is not a text; give the text or the bytes of a model, or its path to read_model"
         raise ModelError([Fault("model_from_text", what)])
+    if (what := _OTHERS.get(Path(path).suffix.lower())) is not None:
+        raise ModelError([Fault(path, what)])
     if is_xmile(text, path):
         _refuse_encoding(path, encoding)
         changed_texts({}, texts)
-        model = reading_of(text, path).model
+        model = _xmile_from_text(text, path)
         files = [data] if isinstance(data, str | os.PathLike) else list(data)
         if files and not any(data_variables(model)):  # only Vensim's own export has some
             what = "the model has no data variables, as usual in XMILE; convert it with `sdmodel convert`, and declare them in the .mdl file"
@@ -170,12 +182,11 @@ def read_xmile(path: PathLike) -> tuple[Model, tuple[str, ...]]:
     >>> model["tea"].kind, notes
     ('stock', ())
     """
-    found = reading_of(read_bytes(path, error=ModelError, wanted="the XMILE file"), os.fspath(path))
-    return found.model, found.notes
+    model = _xmile_from_text(read_bytes(path, error=ModelError, wanted="the XMILE file"), os.fspath(path))
+    return model, model.notes
 
 
-def reading_of(text: str | bytes, path: str) -> Reading:
-    """Return the model in the text of an XMILE file, with notes."""
+def _xmile_from_text(text: str | bytes, path: str) -> Model:
     return xmile_reading(_as_bytes(text), path)
 
 

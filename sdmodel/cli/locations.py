@@ -11,12 +11,12 @@ import click
 from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, StoreError
 from ..files import encoding_name, is_plain_file, misread_word, read_bytes, reading_as, recover
 from ..model import Model, nearest
-from ..reading import is_xmile, read_model
+from ..reading import OTHER_ENDINGS, is_xmile, read_model
 from ..scenario import TextChange
 from ..xmile import XMILE_ENDINGS
 from .project import MODEL, default_model, default_runs, project_root, relative
 
-_MODEL_ENDINGS = frozenset({".mdl", ".txt", "", *XMILE_ENDINGS})
+_MODEL_ENDINGS = frozenset({".mdl", ".txt", "", *XMILE_ENDINGS, *OTHER_ENDINGS})
 """What names of models end in; a pipe has no ending."""
 _SHOWN = 8
 
@@ -87,16 +87,25 @@ def load_model(path: Path, texts: Iterable[TextChange] = ()) -> Model:
         raise ModelError([Fault(str(path), f"not a Vensim model: {first}; name a .mdl file")]) from error
     if given_encoding() is None and model.encoding in {"cp932", "big5", "gbk"}:
         click.echo(f"{path}: it is read as {model.encoding}, since it cannot be read as Western text", err=True)
+    if model.notes and _is_first("notes", path):
+        for line in model.notes:
+            click.echo(f"{path}: {line}", err=True)
     return model
+
+
+def _is_first(what: str, path: Path) -> bool:
+    """Whether something about a file is asked for the first time in a command."""
+    context = click.get_current_context(silent=True)
+    seen: set[Path] = set() if context is None else context.meta.setdefault(f"{__name__}.{what}", set())
+    is_first = path not in seen
+    seen.add(path)
+    return is_first
 
 
 def _note_encoding(path: Path) -> None:
     """Note once that the encoding of a model seems to be neither UTF-8 nor that of Windows for Western languages."""
-    context = click.get_current_context(silent=True)
-    seen: set[Path] = set() if context is None else context.meta.setdefault(f"{__name__}.encoding", set())
-    if path in seen or not is_plain_file(path):  # a pipe can be read only once
+    if not _is_first("encoding", path) or not is_plain_file(path):  # a pipe can be read only once
         return
-    seen.add(path)
     content = read_bytes(path, error=ModelError)
     if not is_xmile(content, str(path)) and (word := misread_word(content)):
         shown = "".join(sign if sign.isprintable() else "?" for sign in word[:_SHOWN])

@@ -269,6 +269,8 @@ class Model(Unchanging):
         The texts of its string variables (`name :IS: 'text'`) by key, as changed when it was read.
     allow_files : tuple[str, ...]
         The folders outside of the model's own that it may read data from.
+    notes : tuple[str, ...]
+        What was left out or changed to read a file in XMILE.
 
     Examples
     --------
@@ -295,6 +297,7 @@ class Model(Unchanging):
     encoding: str = "utf-8"
     texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allow_files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {len(self)} elements>"

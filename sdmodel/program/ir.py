@@ -27,6 +27,8 @@ _INTRINSICS = MappingProxyType(dict.fromkeys(("fabs", "floor", "trunc", "sqrt"),
 _BINARY = MappingProxyType({"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv", "%": "frem"})
 _COMPARISONS = MappingProxyType({"=": "oeq", "<>": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"})
 
+_APART = 8
+"""This many numbers of a cell are read one by one as quickly as they are collected in registers."""
 _MANY = 5
 """A row of as many registers is computed by registers anyway."""
 _LOOP_PARAMETERS = "ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h"
@@ -262,21 +264,31 @@ def _division_text(width: int) -> str:
 
 
 def loop_text(
-    name: str, axes: Sequence[tuple[int, int]], entry: Sequence[str], body: Sequence[str], lanes: int, odd: str = ""
+    name: str,
+    axes: Sequence[tuple[int, int]],
+    entry: Sequence[str],
+    body: Sequence[str],
+    lanes: int,
+    apart: int = 0,
+    odd: str = "",
 ) -> str:
     """A function with loops over some axes, each with its length, within each other; `entry` is what comes before them.
 
     If `odd` is a type of numbers, the body keeps one at `%odd`, which is zero at first, and the function returns the last.
 
     LLVM unrolls a short innermost loop, and then computes several rows at a time, whose numbers are not next to each other. A row
-    that fills some registers of `lanes` numbers, but not many, is therefore computed register by register.
+    that fills some registers of `lanes` numbers, but not many, is therefore computed register by register; but cells of which
+    many numbers are `apart` in memory, not next to those of the next cell, one by one, unless divisions are worth more.
     """
     *outer, (last, length) = axes
-    if 1 < lanes <= length < _MANY * lanes:
+    text = remark = ""
+    if lanes > 1 and apart >= max(_APART, 2 * sum("fdiv" in line for line in body)):
+        text, remark = _remark(name, 0, '"llvm.loop.vectorize.enable", i1 false')
+    if not remark and 1 < lanes <= length < _MANY * lanes:
         text, lines = _by_register(name, axes, [*entry, *body], lanes, ", ptr %odd" if odd else "")
         entry = []
     else:
-        text, lines = "", _loop(f"%k{last}", 0, length, body)
+        lines = _loop(f"%k{last}", 0, length, body, remark)
     for axis, count in reversed(outer):
         lines = _loop(f"%k{axis}", 0, count, lines)
     before = [f"  %odd = alloca {odd}", f"  store {odd} zeroinitializer, ptr %odd"] if odd else []
@@ -298,12 +310,19 @@ def _by_register(
     head = f"internal {cell}({', '.join([*passed, f'i64 %k{last}'])}) nounwind alwaysinline"
     texts, loops, begin = [_define(head, ["entry:", *lines])], list[str](), 0
     for end in dict.fromkeys(length // size * size for size in sizes):
-        counter, node = f"%k{last}_{end}", int(name.rpartition("_")[2]) * len(sizes) + len(texts)
-        texts.append(f'!{node} = distinct !{{!{node}, !{{!"llvm.loop.unroll.disable"}}}}\n')
+        counter = f"%k{last}_{end}"
+        node, remark = _remark(name, len(texts), '"llvm.loop.unroll.disable"')
+        texts.append(node)
         call = f"  call {cell}({', '.join([*passed, f'i64 {counter}'])})"
-        loops += _loop(counter, begin, end, [call], f", !llvm.loop !{node}")
+        loops += _loop(counter, begin, end, [call], remark)
         begin = end
     return "".join(texts), loops
+
+
+def _remark(name: str, loop: int, says: str) -> tuple[str, str]:
+    """A line of the module, and an end of a loop's branch that refers to it, for what LLVM must know of a loop of a function."""
+    node = 8 * int(name.rpartition("_")[2]) + loop
+    return f"!{node} = distinct !{{!{node}, !{{!{says}}}}}\n", f", !llvm.loop !{node}"
 
 
 def _loop(counter: str, begin: int, end: int, body: Sequence[str], remark: str = "") -> list[str]:

@@ -38,6 +38,9 @@ SHIFT_ROWS = 3
 """The rows of what a SHIFT IF TRUE reads at a step."""
 PASSAGE_COLUMNS = 3
 """The numbers of each step that the history holds of a delay whose time may change."""
+_LINE = 8
+"""The numbers in a line of the processor's cache."""
+_LONG = 4 * _LINE
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +187,7 @@ def lay_out(plan: Plan) -> Layout:
     rows.following = 6 * stocks
     rows.add_constants()
     constants = rows.following - 6 * stocks
+    rows.aligned = True
     rows.add(own for own in (*plan.at_start, *plan.at_step) if not own.keeps("stock"))
     rows.finish()
     delays, passages, samples = ([own.cell for own in cells] for cells in (plan.delays, plan.passages, plan.samples))
@@ -252,6 +256,8 @@ class _Rows:
     plan: Plan
     row: CellMap[int] = field(default_factory=CellMap)
     following: int = 0
+    aligned: bool = False
+    """Whether a long array begins a line of the processor's cache, which makes a single run some percent quicker."""
 
     def add(self, parts: Iterable[Part]) -> None:
         """Add the cells of parts that have no row yet: those of an element together, in the order of its labels."""
@@ -302,6 +308,8 @@ class _Rows:
 
     def _add_where(self, array: CellArray[int], wanted: NDArray[np.bool_]) -> None:
         count = int(wanted.sum())
+        if self.aligned and count >= _LONG:
+            self.following += -self.following % _LINE
         array.values[wanted] = np.arange(self.following, self.following + count)
         self.following += count
 

@@ -81,8 +81,8 @@ class Writer(Function):
     A number that is not finite decides nothing. Its `zero` is 0, or nan if it is not finite; the result of what could hide it (a
     comparison, a lookup) is united with that zero. `zeros` holds the zeros of registers, also of truth values; None stands for 0.
 
-    `known` holds the registers of cells that the function has computed or loaded already; `outlined` are functions that it calls.
-    `found` holds the results of lookups, and `carrying` those that are nan by their own arithmetic where x is not finite.
+    `known` holds registers of cells that the function has computed or loaded; `outlined` are functions that it calls; `found` holds
+    the results of lookups, and `carrying` those that are nan by their own arithmetic where x is not finite.
     A function `in_step` reads what the start computed for it: parts of equations that do not vary, and reciprocals of divisors.
     """
 
@@ -95,7 +95,6 @@ class Writer(Function):
     outlined: list[str] = field(default_factory=list)
     found: dict[tuple[str, Table, str], str] = field(default_factory=dict)
     carrying: set[str] = field(default_factory=set)
-
     odd: str = ""
     """The register that is not zero if a stock that this function advances is not finite."""
 
@@ -468,10 +467,11 @@ class LoopWriter(Writer):
 
     A binding here holds only the labels of sums around an expression; each cell has its own. `%k0`, `%k1`, ... are the places along
     the axes. A `merged` frame has one loop for all axes, and refuses rows that are not evenly spaced along it. `data` are the lists
-    that the body reads.
+    that the body reads; `apart` numbers of neighbouring cells are not next to each other in memory.
     """
 
     merged: bool = False
+    apart: int = 0
     data: dict[str, str] = field(default_factory=dict)
 
     whole_quotients = True
@@ -538,6 +538,7 @@ class LoopWriter(Writer):
         return self._load(rows)
 
     def _load(self, rows: NDArray[np.int64], memory: str = "%ws") -> str:
+        self.apart += bool((np.diff(rows.ravel() if self.merged else rows) != 1).any())
         return self.put(f"load {self.number}, ptr {self._place(rows, memory)}, align {8 * self.width}")
 
     def _reference(self, expression: Expr, binding: Binding) -> str:
@@ -659,7 +660,7 @@ class LoopWriter(Writer):
         lengths = [self.frame.cells] if self.merged else self.frame.lengths
         axes = [(axis, length) for axis, length in enumerate(lengths) if length > 1]
         lanes = self.tables.mathematics.lanes if self.width == 1 else 1
-        return self._whole(loop_text(name, axes, entry, self.lines, lanes, self.number if self.odd else ""))
+        return self._whole(loop_text(name, axes, entry, self.lines, lanes, self.apart, self.number if self.odd else ""))
 
     def results(self, results: Sequence[Result]) -> Iterator[tuple[str, NDArray[np.int64]]]:
         """Write each value, and say in which row of each cell it belongs."""

@@ -59,6 +59,9 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
             found.synonyms.append(tuple(dict.fromkeys(names)))
     for node in root.all("macro"):
         _declare_macro(node, found)
+    for part in (part for data in root.all("data", "isee:data") for part in data.all("import")):
+        name = part.attribute("resource") or part.attribute("worksheet") or part.text.strip()
+        found.notes.append(f"data is not imported from '{name:.60}'; values are those of the file")
     models = [*root.all("model")]
     named = {name_key(node.attribute("name")): node for node in models if node.attribute("name")}
     main = next((node for node in models if not node.attribute("name")), models[0] if models else None)
@@ -172,7 +175,11 @@ def _note_left_out(variables: Node, found: Declarations) -> None:
     """Note what stands among variables and does not take part in a run."""
     known = (*KINDS, "module", "group")
     texts = [part for part in variables.children if part.attributes.get(KIND) == "string"]
-    others = {part.tag: [*variables.all(part.tag)] for part in variables.children if part.tag not in known}
+    others = {
+        part.tag: [*variables.all(part.tag)]
+        for part in variables.children
+        if part.tag not in known and not part.tag.startswith("isee:")
+    }
     what = {"vensim:rc": "Reality Checks", "text": "text variables"}
     for tag, parts in (({"text": texts} if texts else {}) | others).items():
         first = plain_name(parts[0].attribute("name"))
@@ -282,7 +289,10 @@ def _tables(variable: Variable, found: Declarations) -> Iterator[Gf]:
 
 
 def _table(variable: Variable, node: Node, labels: tuple[str, ...], found: Declarations) -> Iterator[Gf]:
+    faults = len(found.faults)
     ys, xs, scale = _numbers(node.find("ypts"), found), _numbers(node.find("xpts"), found), node.find("xscale")
+    if len(found.faults) > faults:
+        return
     if ys is None or (xs is None and scale is None):
         if node.find("ypts") is not None or node.tag == "gf":
             what = f"the graphical function of '{variable.name}' has no points; give it <ypts>, and <xpts> or <xscale>"

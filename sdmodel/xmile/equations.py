@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -237,7 +238,8 @@ class Equations:
             x = negate(arguments[1]) if row.name == FORWARD else arguments[1]
             return f"LOOKUP({self.table(arguments[0], name)}, {self.write(x)})", _ATOM
         if row.name in _FUNCTIONS:
-            return _FUNCTIONS[row.name](self, *arguments)
+            with suppress(_NoCounterpartError):
+                return _FUNCTIONS[row.name](self, *arguments)
         if row.name not in _SAME:
             users = self.lost.setdefault(row.name, [])
             if self.element.name not in users:
@@ -288,6 +290,12 @@ def shown_name(element: Element) -> str:
 # The functions of the crosswalk
 
 Writer = Callable[..., tuple[str, int]]
+_BEYOND = 1e30
+"""A bound of random numbers at or beyond this size is none."""
+
+
+class _NoCounterpartError(Exception):
+    """A call that XMILE cannot express, although it has the function."""
 
 
 def _plain(name: str, *order: int) -> Writer:
@@ -380,6 +388,36 @@ def _pulse(equations: Equations, start: Expr, width: Expr) -> tuple[str, int]:
     return f"(STEP(1, {first}) - STEP(1, {equations.write(start, _SUM)} + {lasting}))", _ATOM
 
 
+def _random(name: str, equations: Equations, bounds: tuple[Expr, Expr], arguments: Sequence[str], seed: Expr) -> str:
+    """Return a call of a random function of XMILE, whose seed and bounds come last; bounds beyond all values are left out."""
+    low, high = bounds
+    within = (not low.is_Number or low > -_BEYOND) or (not high.is_Number or high < _BEYOND)
+    last = [equations.write(part) for part in (seed, *(bounds if within else ()))]
+    return f"{name}({', '.join([*arguments, *last])})"
+
+
+def _random_normal(
+    equations: Equations, low: Expr, high: Expr, mean: Expr, deviation: Expr, seed: Expr
+) -> tuple[str, int]:
+    return _random("NORMAL", equations, (low, high), [equations.write(mean), equations.write(deviation)], seed), _ATOM
+
+
+def _random_exponential(
+    equations: Equations, low: Expr, high: Expr, shift: Expr, stretch: Expr, seed: Expr
+) -> tuple[str, int]:
+    if shift != 0:
+        raise _NoCounterpartError
+    return _random("EXPRND", equations, (low, high), [equations.write(stretch)], seed), _ATOM
+
+
+def _random_poisson(
+    equations: Equations, low: Expr, high: Expr, mean: Expr, shift: Expr, stretch: Expr, seed: Expr
+) -> tuple[str, int]:
+    if shift != 0 or stretch != 1:
+        raise _NoCounterpartError
+    return _random("POISSON", equations, (low, high), [f"{equations.write(mean, _ATOM)}/DT"], seed), _ATOM
+
+
 def _number_of_labels(equations: Equations, range_: Expr) -> tuple[str, int]:
     return number_text(len(labels_of(equations.model.subscripts, split_reference(range_)[0]))), _ATOM
 
@@ -423,6 +461,9 @@ _FUNCTIONS: Mapping[str, Writer] = MappingProxyType(
         "FORECAST": _plain("FORCST"),
         "ELMCOUNT": _number_of_labels,
         "RANDOM UNIFORM": _plain("RANDOM"),
+        "RANDOM NORMAL": _random_normal,
+        "RANDOM EXPONENTIAL": _random_exponential,
+        "RANDOM POISSON": _random_poisson,
         "RANDOM 0 1": lambda *_: ("RANDOM(0, 1)", _ATOM),
         "GAMMA LN": _plain("GAMMALN"),
         "LOOKUP INVERT": _plain("LOOKUPINV"),

@@ -35,7 +35,8 @@ def limit_outflows(
     """Return elements in which the outflows of non-negative stocks take no more than there is, in their order.
 
     An outflow takes at most what is in the stock and flows in during a time step, less what the outflows before it take (Stella's
-    rule). An inflow that itself depends on the outflow does not count. A stock that shares an outflow has its net flow limited.
+    rule). An inflow that itself depends on the outflow does not count. A stock that shares an outflow, or has one with other
+    dimensions, has its net flow limited.
     """
     drains: dict[str, list[str]] = {}
     for variable in variables.values():
@@ -44,7 +45,10 @@ def limit_outflows(
     for name, variable in variables.items():
         if variable.node.tag == "stock" and not variable.source and is_limited(variable.node) and name in elements:
             outflows = [key(variable.prefix + plain_name(part.text)) for part in variable.node.all("outflow")]
-            alone = all(len(drains[flow]) == 1 and flow in elements for flow in outflows)
+            shape = elements[name].dimensions
+            alone = all(
+                len(drains[flow]) == 1 and flow in elements and elements[flow].dimensions == shape for flow in outflows
+            )
             if not variable.node.all("outflow"):
                 continue
             elements |= _limit_flows(name, outflows, elements) if alone else _limit_net(name, elements)
@@ -70,8 +74,7 @@ def _limit_flows(name: str, outflows: Sequence[str], elements: Mapping[str, Elem
         counted = [part for part in inflows if part not in outflows and elements[part].dimensions == shape]
         counted = [part for part in counted if flow not in _causes(part, elements)]
         limit = partial(_limited, name, counted, outflows[:place])
-        if shape == elements[name].dimensions:
-            changed[flow] = replace(element, kind="flow", equations=tuple(map(limit, element.equations)))
+        changed[flow] = replace(element, kind="flow", equations=tuple(map(limit, element.equations)))
     return changed
 
 

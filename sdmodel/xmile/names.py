@@ -51,3 +51,8 @@ def label_of(subscript: Subscript, name: str) -> str | None:
     """Return the key of a label by its key in the file, with or without its dimension before it, or None."""
     bare = name.removeprefix(f"{key(subscript.name)}.")
     return next((own for own in (bare, key(bare + CLASH)) if own in subscript.positions), None)
+
+
+def quoted(name: str) -> str:
+    """Return a name in quotes, as an expression has it."""
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

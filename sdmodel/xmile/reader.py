@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 from types import MappingProxyType
 
@@ -53,10 +53,10 @@ from .drafts import modernize
 from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_data, net_flow, units_in_macro
 from .functions import UnsupportedError, row
 from .limits import limit_outflows, what_varies
-from .names import name_key, plain_name
+from .names import name_key, plain_name, quoted
 from .scope import Macro, Names, Scope, Variable
 from .syntax import Term, without_comments
-from .translation import gf_of_cell, is_lookup, read_cells, read_equation, read_gf, table_element, translate
+from .translation import flow_of, gf_of_cell, is_lookup, read_cells, read_equation, read_gf, table_element, translate
 from .tree import Node, parse_xml
 
 _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}
@@ -69,15 +69,7 @@ _MOST_CALLS = 10_000
 """Maximum number of calls of macros with variables."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A model and notes about what was left out or changed to read it."""
-
-    model: Model
-    notes: tuple[str, ...] = ()
-
-
-def read_xmile(content: bytes, path: str) -> Reading:
+def read_xmile(content: bytes, path: str) -> Model:
     """Read a model from the bytes of an XMILE file.
 
     Raises
@@ -106,7 +98,7 @@ def read_xmile(content: bytes, path: str) -> Reading:
     faults = [*found.faults, *reader.names.faults]
     if faults or (faults := [*find_faults(model)]):
         raise ModelError(dict.fromkeys(faults))
-    return Reading(model, tuple(found.notes))
+    return replace(model, notes=tuple(found.notes))
 
 
 def read_xmile_sketch(content: bytes, path: str) -> Sketch:
@@ -119,7 +111,7 @@ def read_xmile_sketch(content: bytes, path: str) -> Sketch:
     """
     root = modernize(parse_xml(content, path))
     try:
-        kinds = {element.key: element.kind for element in read_xmile(content, path).model if not element.hidden}
+        kinds = {element.key: element.kind for element in read_xmile(content, path) if not element.hidden}
     except ModelError:  # the tags say enough for a diagram
         tags: Mapping[str, Kind] = {"stock": "stock", "flow": "flow", "aux": "auxiliary", "gf": "lookup"}
         kinds = {name: tags[variable.node.tag] for name, variable in declarations_of(root)[0].variables.items()}
@@ -183,7 +175,8 @@ class _Reader:
         elements = {name: self.element(variable) for name, variable in variables if not variable.is_result}
         elements |= self.names.results
         self.check_conveyors(elements)
-        elements = limit_outflows(elements, self.found.variables, self.is_limited)
+        if not (self.found.faults or self.names.faults):
+            elements = limit_outflows(elements, self.found.variables, self.is_limited)
         for element in self.names.added:
             elements.setdefault(element.key, element)
         elements |= self.settings(elements)
@@ -222,7 +215,7 @@ class _Reader:
     def equations(self, variable: Variable) -> Iterator[Equation]:
         node, found = variable.node, self.found
         if variable.source:
-            term = Term("name", 0, f".{_quoted(found.variables[variable.source].name)}")
+            term = Term("name", 0, f".{quoted(found.variables[variable.source].name)}")
             yield from self.cells(
                 variable, variable.dimensions, node, lambda scope: translate(term, scope), variable.source
             )
@@ -354,14 +347,14 @@ class _Reader:
         terms = [] if net is None else [read_equation(scope, net)]
         for part in variable.node.all("inflow", "outflow"):
             scope_here = replace(scope, node=part)
-            name = _quoted(plain_name(part.text))
+            name = quoted(plain_name(part.text))
             found = scope.find(name)
             if found is None:
                 self.found.fault(
                     part.place_at(0), f"'{plain_name(part.text)}' is not defined; define the flow, or delete this line"
                 )
                 continue
-            flow = translate(Term("name", 0, name), scope_here)
+            flow = flow_of(name, scope_here)
             multiplier = self.found.variables[found].node.find("multiplier")
             if part.tag == "inflow" and multiplier is not None and multiplier.text.strip():
                 flow = multiply(flow, read_equation(scope, multiplier))
@@ -389,7 +382,7 @@ class _Reader:
 
     def belt_end(self, stock: Variable, scope: Scope) -> Expr:
         """Return what leaves a conveyor: its inflow one transit time ago, and its first content spread over that time."""
-        terms = [translate(Term("name", 0, _quoted(plain_name(part.text))), scope) for part in stock.node.all("inflow")]
+        terms = [flow_of(quoted(plain_name(part.text)), scope) for part in stock.node.all("inflow")]
         transit, content = stock.node.find("conveyor"), stock.node.find("eqn")
         length = transit.find("len") if transit else None
         if length is None or content is None:
@@ -632,7 +625,3 @@ def _range(node: Node) -> Range | None:
 def _comment(node: Node) -> str:
     text = node.text_of("doc").replace("\\n", "\n").replace("\\t", " ").replace("\\\\", "\\")
     return "\n".join(" ".join(line.split()) for line in text.strip().splitlines())
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

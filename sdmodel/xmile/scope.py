@@ -88,7 +88,8 @@ class Scope:
     """The surroundings of an expression: whose equation it is, in which cells, and what names mean there.
 
     `subscripts` are those of the left-hand side, one per dimension: a range, or a label. `own` gives the meaning of the names
-    of a macro, `marks` is whether a whole array may stand for its cells, `places` collects the first mention of names.
+    of a macro, `marks` is whether a whole array may stand for its cells, `places` collects the first mention of names. `chosen` takes
+    the dimensions of a reference whose label is computed during a run, each with the number of the label; None where that cannot be.
     """
 
     names: Names
@@ -99,6 +100,7 @@ class Scope:
     open_macros: tuple[str, ...] = ()
     marks: bool = False
     places: dict[str, Place] = field(default_factory=dict)
+    chosen: list[tuple[str, Expr]] | None = None
 
     def place(self, term: Term) -> Place:
         """Return the place of a term in the file."""

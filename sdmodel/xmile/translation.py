@@ -52,7 +52,7 @@ from .functions import (
     row,
     unknown_builtin,
 )
-from .names import label_of, name_key, plain_name
+from .names import label_of, name_key, plain_name, quoted
 from .scope import Gf, Scope, Variable
 from .syntax import SyntaxProblemError, Term, parse_expression
 from .tree import Node
@@ -189,10 +189,25 @@ def _name(term: Term, scope: Scope) -> Expr:
     if found is None:
         return _other_name(term, own, scope)
     scope.places.setdefault(found, scope.place(term))
+    chosen: list[tuple[str, Expr]] = []
+    inner = replace(scope, chosen=None if scope.marks else chosen)
     try:
-        return make_reference(found, *_subscripts_of(scope.names.variables[found], term, scope))
+        reference = make_reference(found, *_subscripts_of(scope.names.variables[found], term, inner))
     except CellOutsideError:
         return S.Zero
+    return _choice_of(reference, chosen) if chosen else reference
+
+
+def _choice_of(reference: Expr, chosen: Sequence[tuple[str, Expr]]) -> Expr:
+    """Return the cell of an array whose labels are computed: the sum over all, of which the others count as 0; outside it is 0."""
+    tests = []
+    for name, value in chosen:
+        place = make_reference(name, f"{name}{MARK}")
+        tests += [row("<=", place, value), row("<", value, add(place, S.One))]
+    whole = tests[0]
+    for test in tests[1:]:
+        whole = row(":AND:", whole, test)
+    return row("SUM", row("IF THEN ELSE", whole, reference, S.Zero))
 
 
 def _other_name(term: Term, own: str, scope: Scope) -> Expr:
@@ -352,14 +367,17 @@ def _at_position(term: Term, scope: Scope) -> str:
 
 
 def _computed(term: Term, own: Subscript, scope: Scope) -> str:
-    """Return the label whose number an expression gives, if it depends on nothing but the cell."""
+    """Return the label whose number an expression gives if it depends on nothing but the cell, else a range of which one is chosen."""
     faults = len(scope.names.faults)
-    value = translate(term, scope)
+    value = translate(term, replace(scope, chosen=None))
     if len(scope.names.faults) > faults:
         return own.keys[0]  # the fault is reported
-    if value.free_symbols:
-        message = f"a subscript of '{own.name}' that changes during a run is not supported; choose with IF, or SUM over the dimension"
+    if value.free_symbols and (scope.chosen is None or any(name == key(own.name) for name, _ in scope.chosen)):
+        message = f"a subscript of '{own.name}' that changes during a run is not supported here; make it a variable of its own"
         raise UnsupportedError(message)
+    if value.free_symbols and scope.chosen is not None:
+        scope.chosen.append((key(own.name), value))
+        return f"{key(own.name)}{MARK}"
     place = evaluate(scope.names.subscripts, value, {}, _nothing) - 1
     if not 0 <= place < len(own.keys):
         raise CellOutsideError
@@ -438,7 +456,7 @@ def _read_table(variable: Variable, term: Term, arguments: Sequence[Term], scope
         message = f"the graphical function '{variable.name}' takes one argument, not {len(arguments)}"
         raise UnsupportedError(message)
     x = translate(arguments[0], scope)
-    subscripts = tuple(_subscripts_of(variable, term, scope))
+    subscripts = tuple(_subscripts_of(variable, term, replace(scope, chosen=None)))
     scope.places.setdefault(variable.key, scope.place(term))
     if is_lookup(variable):
         return look_up(variable.tables[0].how, make_reference(variable.key, *subscripts), x)
@@ -551,6 +569,20 @@ def _reduced(own: str, part: Term, scope: Scope) -> Expr:
         return translate(part, scope)
     except LooseArrayError:
         return _reduction(REDUCTIONS[own], own, part, scope)
+
+
+def flow_of(name: str, scope: Scope) -> Expr:
+    """Return a flow by its name in quotes; of one with more dimensions than the stock, the sum, as Stella takes it."""
+    term = Term("name", 0, name)
+    try:
+        return translate(term, scope)
+    except LooseArrayError:
+        dimensions = scope.names.variables[str(scope.find(name))].dimensions
+    subscripts = tuple(
+        Term("name" if own in scope.bound else "all", 0, quoted(own) if own in scope.bound else "*")
+        for own in dimensions
+    )
+    return _reduction("SUM", "sum", replace(term, subscripts=subscripts), scope)
 
 
 def _average(*values: Expr) -> Expr:

@@ -52,6 +52,15 @@ def test_xmile_becomes_vensim_with_integrator_and_names(tea, sdmodel):
     assert sdmodel("rerun", "t").exit_code == 0
 
 
+def test_what_is_left_out_of_a_file_in_xmile_is_noted_once(tea, sdmodel):
+    """By every command that reads it: the numbers may not be those of the program that made it."""
+    imported = '<data><import type="CSV" resource="flows.csv"/></data></xmile>'
+    Path("tank.xmile").write_text(XMILE.format(time=4).replace("</xmile>", imported), "utf-8")
+    line = "tank.xmile: data is not imported from 'flows.csv'; values are those of the file\n"
+    for words in (("run", "tank.xmile"), ("levers", "tank.xmile"), ("check", "tank.xmile")):
+        assert sdmodel(*words).stderr.count(line) == 1
+
+
 def test_vensim_becomes_xmile_and_vensim_again(tea, sdmodel):
     """With its diagram; a file that is there is kept."""
     result = sdmodel("convert", "-o", "tea.stmx")

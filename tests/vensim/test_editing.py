@@ -226,6 +226,23 @@ def test_impossible_renamings_are_refused(old, new, words):
 
 
 @pytest.mark.parametrize(
+    ("text", "old", "words"),
+    [
+        (
+            ":MACRO: TWICE(x)\nTWICE = half + half ~~|\nhalf = x ~~|\n:END OF MACRO:\ny = TWICE(3)",
+            "TWICE 1 half",
+            "see the names",
+        ),
+        ("level~~|\nlast = GET DATA LAST TIME(level)", "level#data", "did you mean 'level'"),
+    ],
+)
+def test_a_name_of_no_line_in_the_file_is_not_suggested(text, old, words):
+    """Macros and data have variables of their own in the model, which the file does not define by name."""
+    with pytest.raises(ModelError, match=f"'{old}': is not defined; {words}"):
+        _open(model_text(text)).rename(old, "z")
+
+
+@pytest.mark.parametrize(
     ("text", "old"), [("a = missing + 1\nb = 2", "b"), ("d: x, y\na[d] = 1\nb = a[x] + missing", "x")]
 )
 def test_a_name_that_is_used_and_not_defined_is_not_given_to_another_element(text, old):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -193,6 +195,76 @@ def test_faults_of_the_merged_model_are_reported():
     assert [fault.what for fault in merge.faults] == [
         "'e' is not defined; remove it or define it"
     ] or "'e' is not defined" in merge.faults[0].what
+
+
+RENAMED = """R: r1, r2~~|
+x[R] = level * k~~|
+level = INTEG(-sum loss, 9)~~|
+sum loss = level / life~~|
+life = 5~~|
+k = SUM(x2[R!])~~|
+x2[R] = 1~~|
+"""
+
+
+def _side(*changes: tuple[str, str], names: tuple[str, ...] = ()) -> str:
+    """The text with changes, and then with new names of variables, each as `old=new`."""
+    text = RENAMED
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    for old, new in (name.split("=") for name in names):
+        text = re.sub(rf"\b{old}\b", new, text)
+    return model_text(text)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    ("names", "change", "noted"),
+    [
+        (["level=Water level"], ("level / life", "2 * level / life"), True),
+        (["level=Water level"], ("life = 5", "life = 5~~|\nwatch = level"), True),
+        (["level=Water level"], ("level * k~~", "level * k ~~ What is left. "), False),
+        (["level=Water level"], ("life", "lifetime"), False),
+        (["level=Water level"], ("INTEG(-sum loss, 9)", "INTEG(-sum loss, 8)"), False),
+        (["level=Water level", "k=share"], ("= level * k", "= level * k + 1"), True),
+        (["level=Water level", "k=share", "R=Rivers"], ("life", "lifetime"), False),
+        (["R=Reservoirs"], ("= 1~~", "= 3~~"), True),
+        (["R=Reservoirs"], ("SUM(x2[R!])", "2*SUM(x2[R!])"), True),
+    ],
+)
+def test_a_renaming_and_other_changes_of_its_users_are_combined(names, change, noted, reverse):
+    """What the other side wrote has the new name; a note says so where it changed an equation that has the name."""
+    renamed, changed = _side(names=names), _side(change)
+    sides = (changed, renamed) if reverse else (renamed, changed)
+    merge = _merge(_side(), *sides)
+    assert merge.is_clean
+    assert merge.text == _side(change, names=names)
+    assert len(merge.notes) == (len(names) if noted else 0)
+    assert all("also in what the other side changed" in text for text in merge.notes)
+
+
+@pytest.mark.parametrize(
+    ("change", "names", "conflicts"),
+    [
+        (("life = 5", "life = 5"), ["level=stock"], ("x[r]", "sum loss")),
+        (("life = 5", "life = 5~~|\nWater level = 1"), [], ("Water level",)),
+        (("level = INTEG(-sum loss, 9)~~|\n", ""), ["level=7"], ("x[r]", "sum loss")),
+    ],
+)
+def test_a_new_name_is_not_given_to_what_the_other_side_named_otherwise(change, names, conflicts):
+    """The other side renamed or removed it, or has something else of that name."""
+    merge = _merge(_side(), _side(names=["level=Water level"]), _side(change, names=names))
+    assert not merge.is_clean
+    assert merge.conflicts == conflicts
+
+
+def test_a_renaming_reaches_the_sketch_of_the_other_side():
+    """An arrow and a word that the other side drew at a renamed variable stay with it."""
+    drawn = BASE.replace("10,2,b,200,100", "10,2,b,250,130").replace("b = 2", "b = 3")
+    merge = _merge(BASE, re.sub(r"\bb\b", "growth", BASE), drawn)
+    assert merge.is_clean
+    assert merge.text == re.sub(r"\bb\b", "growth", drawn)
 
 
 def test_synonyms_of_units_are_combined():

@@ -198,6 +198,27 @@ def test_a_renamed_range_is_renamed_in_exceptions_too():
     assert [found.kind for found in other] == ["subscripts"]
 
 
+def test_reality_checks_are_compared_by_their_names_and_marks():
+    """A renamed variable has its new name in them; blanks and case do not count, other numbers and quoted texts do."""
+    check = "RC dry :THE CONDITION: No rain :IMPLIES: Water = RC DECAY CHECK(1, Water, 0, 5)~~|\nfile :IS: 'A b.csv'~~|"
+    before = model_text(
+        f"Water = INTEG(-leak, 9)~~|\nleak = Water/8~~|\n{check}\nNo rain :TEST INPUT: leak = RC STEP(leak, 2, 5)~~|"
+    )
+
+    def kinds(*replacements: tuple[str, str]) -> list[tuple[str, str]]:
+        text = before
+        for old, new in replacements:
+            assert old in text
+            text = text.replace(old, new)
+        return [(found.kind, found.name) for found in compare_documents(_document(before), _document(text))]
+
+    assert kinds(("Water", "Level of water")) == [("renamed", "Level of water")]
+    assert kinds(("CHECK(1, Water, 0, 5)", "Check( 1,water,\n\t\t0,5 )")) == []
+    assert kinds(("leak, 2, 5", "leak, 2, 6")) == [("equation", "No rain")]
+    assert kinds(("leak, 2, 5", "Water, 2, 5")) == [("equation", "No rain")]
+    assert kinds(("A b.csv", "A B.csv")) == [("equation", "file")]
+
+
 def test_macros_are_compared_inside_and_at_their_head():
     """The same name inside of a macro and outside of it is two variables."""
     macro = ":MACRO: M(x : y)\nM = x*k~~|\nk = 2~~|\ny = x~~|\n:END OF MACRO:\n"

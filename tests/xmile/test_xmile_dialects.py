@@ -14,7 +14,7 @@ from sdmodel.xmile import read_xmile, read_xmile_sketch
 
 def read_text(text: str) -> Model:
     """Return the model in the text of a file."""
-    return read_xmile(text.encode(), "model.xmile").model
+    return read_xmile(text.encode(), "model.xmile")
 
 
 DRAFT = """<?xml version="1.0" encoding="utf-8"?>
@@ -60,7 +60,7 @@ def test_net_flows_outputs_of_macros_and_the_saving_interval_of_vensim():
         rest="<macro name='FALLING'><parm>input</parm><parm>tau</parm><eqn>FALLING</eqn><variables>"
         "<stock name='FALLING'><eqn>input</eqn><vensim:netflow>RATE + 0*TIME STEP$</vensim:netflow><units>input</units></stock>"
         "<aux name='RATE' access='output'><eqn>MIN(0,(input-FALLING)/tau)</eqn></aux></variables></macro>",
-    ).model
+    )
     own = sd.model_from_text(
         model_text(
             ":MACRO: FALLING(input, tau : RATE)\nFALLING = INTEG(RATE, input) ~~|\nRATE = MIN(0, (input-FALLING)/tau) ~~|\n"
@@ -99,11 +99,11 @@ def test_data_of_vensim_has_its_keyword_and_takes_its_points_from_files(tmp_path
 
 def test_what_vensim_exports_besides_a_model_is_noted():
     """Reality Checks and texts take no part in a run."""
-    reading = read_export(
+    model = read_export(
         "<vensim:rc kind='constraint' name='cold_is_slow'><eqn>:THE CONDITION: x</eqn></vensim:rc><aux name='x'><eqn>1</eqn></aux>"
-        "<aux name='link' vensim:kind='string'><eqn>:IS: 'text'</eqn></aux>"
+        "<aux name='link' vensim:kind='string'><eqn>:IS: 'text'</eqn></aux><isee:dependencies xmlns:isee='http://iseesystems.com/XMILE'/>"
     )
-    assert reading.notes == (
+    assert model.notes == (
         "text variables: 1 left out, such as 'link'",
         "Reality Checks: 1 left out, such as 'cold is slow'",
     )
@@ -226,3 +226,12 @@ def test_random_functions_have_bounds_after_the_seed_and_a_mean_per_unit_of_time
     assert 0.5 <= run["a"].values.min() < run["a"].values.max() <= 0.6
     assert 19 < run["b"].values.mean() < 21
     assert run["c"].values.ravel()[-1] == 16
+
+
+@pytest.mark.parametrize("ending", ["stm", "ITM", "isdb"])
+def test_older_formats_and_stored_runs_of_stella_are_named(tmp_path, ending):
+    """They are not text, and their names say what they are."""
+    path = tmp_path / f"old.{ending}"
+    path.write_bytes(b"\0\1")
+    with pytest.raises(ModelError, match="save it as .stmx|name the .stmx file"):
+        sd.read_model(path)

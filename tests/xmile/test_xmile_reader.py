@@ -8,12 +8,13 @@ from sdmodel.errors import ModelError
 from sdmodel.model import Model
 from sdmodel.simulation import simulate
 from sdmodel.testing import build_xmile
+from sdmodel.vensim import mdl_text, model_from_text
 from sdmodel.xmile import read_xmile
 
 
 def read_text(text: str) -> Model:
     """Return the model in the text of a file."""
-    return read_xmile(text.encode(), "model.xmile").model
+    return read_xmile(text.encode(), "model.xmile")
 
 
 EXPRESSIONS = {
@@ -48,6 +49,9 @@ EXPRESSIONS = {
     "SIZE(grid[1:1, a:b]) + MAX(values[a:b])": 22,
     "SUM(grid[*, b])": 42,
     "values[2] + values[Letter.c]": 50,
+    "values[TIME - 3]": 20,
+    "values[TIME] + values[TIME - 5] + values[7.5 - TIME]": 20,
+    "grid[TIME/5, TIME - 2] + grid[2, TIME - 4]": 42,
     "Letter.b": 2,
     '"odd name (x)" + odd_name_x': 7,
     "PI()*0 + pi*0 + STARTTIME + STOPTIME + DT + TIME": 12,
@@ -125,6 +129,21 @@ def test_arrays_by_position_and_by_another_dimension():
     assert run["share"].values.reshape(-1, 3)[-1] == pytest.approx([1 / 6, 2 / 6, 3 / 6])
 
 
+def test_a_computed_subscript_is_written_for_vensim_too():
+    """As the sum of a choice; in an array, along the other dimension. Outside of the dimension it is 0."""
+    dims = '<dimensions><dim name="Row"/></dimensions>'
+    model = read_text(
+        build_xmile(
+            f'<aux name="grid"><dimensions><dim name="Row"/><dim name="Letter"/></dimensions><eqn>10*Row + Letter</eqn></aux>'
+            f'<aux name="x">{dims}<eqn>grid[Row, TIME - 1]</eqn></aux>',
+            dimensions={"Letter": "abc", "Row": 2},
+        )
+    )
+    values = simulate(model)["x"].values
+    assert values.tolist() == [[0, 0], [11, 21], [12, 22], [13, 23], [0, 0]]
+    assert simulate(model_from_text(mdl_text(model)))["x"].values.tolist() == values.tolist()
+
+
 def test_cells_have_graphical_functions_of_their_own_or_none():
     """A cell without one has its equation; types may differ, and one equation may serve cells with and without."""
     points = "<xpts>0,4</xpts><ypts>0,40</ypts>"
@@ -172,6 +191,38 @@ def test_outflows_of_a_non_negative_stock_take_what_there_is_in_their_order():
     assert run["first"].values.tolist() == [5, 4, 2, 2, 2]
     assert run["second"].values.tolist() == [1, 0, 0, 0, 0]
     assert run["b"].values.tolist() == [0, 5, 9, 11, 13]
+
+
+def test_a_flow_with_more_dimensions_than_its_stock_is_summed():
+    """As Stella takes it, also into a conveyor; a non-negative stock has its net flow limited then."""
+    one, two = (
+        f"<dimensions>{''.join(f'<dim name={name!r}/>' for name in names)}</dimensions>"
+        for names in (["Letter"], ["Letter", "Digit"])
+    )
+    model = read_text(
+        build_xmile(
+            f"""
+<stock name="all"><eqn>10</eqn><outflow>leaving</outflow><non_negative/></stock>
+<stock name="some">{one}<eqn>0</eqn><inflow>leaving</inflow></stock>
+<stock name="belt"><eqn>0</eqn><inflow>leaving</inflow><outflow>off</outflow><conveyor><len>2</len></conveyor></stock>
+<flow name="leaving">{two}<eqn>Letter*Digit/3</eqn></flow><flow name="off"/>""",
+            dimensions={"Letter": "ab", "Digit": 2},
+        )
+    )
+    run = simulate(model)
+    assert run["all"].values.tolist() == pytest.approx([10, 7, 4, 1, 0])
+    assert run["some"].values[-1] == pytest.approx([4, 8])
+    assert run["belt"].values.tolist() == pytest.approx([0, 3, 6, 6, 6])
+
+
+def test_faults_of_a_non_negative_stock_are_reported():
+    """Its outflows are not limited then."""
+    with pytest.raises(ModelError, match="'x' is not defined"):
+        read_text(
+            build_xmile(
+                '<stock name="s"><eqn>x</eqn><outflow>f</outflow><non_negative/></stock><flow name="f"><eqn>1</eqn></flow>'
+            )
+        )
 
 
 def test_a_conveyor_delivers_after_its_transit_time():
@@ -274,7 +325,7 @@ FAULTS = {
     '<aux name="x"><dimensions><dim name="Nope"/></dimensions><eqn>1</eqn></aux>': "'Nope' is not a dimension",
     '<aux name="x"><dimensions><dim name="Letter"/></dimensions><element subscript="q"><eqn>1</eqn></element></aux>': "'q' is not a label of 'Letter'",
     '<aux name="x"><eqn>z + 1</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "'z' is an array",
-    '<aux name="x"><eqn>z[TIME]</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "changes during a run",
+    '<aux name="x"><eqn>SUM(z*z[TIME])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "changes during a run",
     '<aux name="x"><eqn>SUM(z[b:a])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "the range goes from 'b' back to 'a'; exchange them",
     '<aux name="x"><eqn>SUM(z[a:5])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "a range of 'Letter' goes from a label to a label",
     '<aux name="x"><eqn>SUM(z[1:TIME])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "changes during a run",

@@ -121,7 +121,7 @@ def plan_renaming(document: Document, model: Model, old: str, new: str) -> Renam
     elif name in labels and name not in document:
         wrong = _numbered_label(document, name)
     elif name not in document:
-        close = nearest(old, [element.name for element in model] + sorted(labels))
+        close = nearest(old, [element.name for element in model if key(element.name) in document] + sorted(labels))
         cure = f"did you mean '{close}'?" if close else "see the names that the model defines"
         wrong = f"is not defined; {cure}"
     if wrong:

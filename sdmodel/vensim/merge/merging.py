@@ -13,6 +13,7 @@ from ..document import AnyDocument, Document
 from ..read.reader import model_of
 from .formatting import part_text, usual_line_end
 from .parts import Part, parts_of, tail_start
+from .renames import with_new_names
 from .tails import merge_tails
 from .three_way import merge_order, merge_value
 from .tokens import with_line_ends
@@ -67,6 +68,7 @@ def merge_documents(base: AnyDocument, ours: AnyDocument, theirs: AnyDocument, *
 
     A block that one side changed is taken from that side; changes of layout do not count. A block that both sides changed
     differently, or that one changed and the other removed, is a conflict: the text has both versions between git's marks.
+    A name that one side gave to a variable or a range replaces the old one in what the other side changed or added.
     A record of the sketch that both changed is merged field by field; where a field differs, ours is kept, with a note.
 
     Parameters
@@ -107,6 +109,7 @@ def merge_documents(base: AnyDocument, ours: AnyDocument, theirs: AnyDocument, *
     end = usual_line_end(ours)
     base, theirs = _with_ends(base, end), _with_ends(theirs, end)
     notes: list[str] = []
+    base, ours, theirs = with_new_names(base, ours, theirs, notes)
     body, conflicts = _merge_bodies(_side(base), _side(ours), _side(theirs), end, marks, notes)
     tail, clashes = merge_tails(base, ours, theirs, notes, marks)
     text = body + tail

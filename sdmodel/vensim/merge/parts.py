@@ -12,6 +12,7 @@ from typing import Any, Literal
 from ...errors import Place
 from ...model import Range, display_name, key
 from ..document import Document
+from ..edit.names import find_names
 from ..read.grammar import Node
 from ..read.segments import Kind as SegmentKind
 from ..read.segments import Segment, blank_comments
@@ -30,7 +31,6 @@ _KINDS: dict[str, PartKind] = {"group": "group", "macro": "macro", "macro end": 
 _TAIL = frozenset({"view", "record", "sketch end", "graph", "marker", "setting"})
 _FIGURE = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[^\s\d.]")
 _ROWS = frozenset({"NUMBERS", "POINTS", "LIMITS", "TABBED"})
-_VERBATIM = frozenset({"STRING", "REST"})
 _OPERATOR = re.compile(r"\s*([*/()^,-])\s*")
 
 
@@ -138,8 +138,24 @@ def _meaning(node: Node) -> Meaning:
     if node.type in _ROWS:
         figures = _FIGURE.findall(node)
         return (node.type, *(float(text) if text[0].isdigit() or text[0] == "." else text for text in figures))
+    if node.type == "REST":
+        return (node.type, *_loose_meaning(str(node)))
     text = one_line(node)
-    return (node.type, text if node.type in _VERBATIM else text.replace("_", " ").upper())
+    return (node.type, text if node.type == "STRING" else text.replace("_", " ").upper())
+
+
+def _loose_meaning(text: str) -> Iterator[Meaning | str]:
+    """Return the names in a text without grammar, such as a reality check, and what is between them without blanks."""
+    plain, end = blank_comments(text), 0
+    for found in find_names(text):
+        yield _between(plain[end : found.span.start])
+        yield ("NAME", found.key)
+        end = found.span.end
+    yield _between(plain[end:])
+
+
+def _between(text: str) -> str:
+    return one_line(text) if "'" in text else "".join(text.split()).upper()
 
 
 def rename_in_meaning(meaning: Meaning, names: Mapping[str, str]) -> Meaning:
@@ -285,7 +301,8 @@ def names_in_scope(pairs: Mapping[Key, Key], scope: str) -> dict[str, str]:
     return {old[1]: new[1] for old, new in pairs.items() if old[0] == scope}
 
 
-def _renamed_meanings(variable: Variable, pairs: Mapping[Key, Key]) -> tuple[Meaning, ...]:
+def renamed_meanings(variable: Variable, pairs: Mapping[Key, Key]) -> tuple[Meaning, ...]:
+    """Return the meanings of a variable's blocks with the new names of renamed variables."""
     names = names_in_scope(pairs, variable.first.scope)
     if names.keys().isdisjoint(variable.names):
         return variable.meanings
@@ -317,7 +334,7 @@ def _candidates(removed: Mapping[Key, Variable], added: Mapping[Key, Variable]) 
 def _is_renamed(key: Key, pairs: Mapping[Key, Key], old: Variables, new: Variables) -> bool:
     """Whether both documents agree that a variable was only renamed."""
     before, after = old.by_key[key], new.by_key[pairs[key]]
-    if _renamed_meanings(before, pairs) != after.meanings:
+    if renamed_meanings(before, pairs) != after.meanings:
         return False
     users = {user: pairs.get(user, user) for user in old.users(key)}
     using = set(new.users(after.key))
@@ -326,7 +343,7 @@ def _is_renamed(key: Key, pairs: Mapping[Key, Key], old: Variables, new: Variabl
     if not staying <= using or any(user in known and user not in staying for user in using):
         return False
     unchanged = any(
-        _renamed_meanings(old.by_key[was], pairs) == new.by_key[now].meanings
+        renamed_meanings(old.by_key[was], pairs) == new.by_key[now].meanings
         for was, now in users.items()
         if now in staying
     )
