@@ -23,7 +23,7 @@ from .functions.row import AXES
 from .names import MARK
 from .records import Element, Equation, Model, Subscript
 
-MOST_CELLS = 1_000_000
+MOST_CELLS = 10_000_000
 """Maximum number of cells of all elements of a model."""
 MOST_TERMS = 1_000_000_000
 """Maximum number of numbers, references and operations of all equations, counted for every cell and every label of a SUM: what a

@@ -17,6 +17,7 @@ from .tree import Node
 
 KINDS = ("stock", "flow", "aux", "gf", "vensim:data")
 """The tags of variables."""
+_PLACEHOLDER = ((0.0, 1.0), (1.0, 1.0))
 _MOST_LABELS = 1_000_000
 _MOST_MODULES = 1_000
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*")
@@ -73,10 +74,21 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
     for dim in dims:
         _map_dimension(dim, found)
     _declare_model(main, "", named, used, found)
+    _note_placeholders(root, found)
     for name, node in named.items():
         if name not in used:
             found.notes.append(f"the model '{node.attribute('name')}' is in no module and is left out")
     return found, main
+
+
+def _note_placeholders(root: Node, found: Declarations) -> None:
+    """Note the two points that xmutil, a converter of Vensim's models, writes in place of data."""
+    if not any("xmutil" in header.text_of("vendor") for header in root.all("header")):
+        return
+    names = [own.name for own in found.variables.values() if any(gf.table.points == _PLACEHOLDER for gf in own.tables)]
+    if names:
+        what = f"xmutil has written two points in place of the data of {format_count(len(names), 'variable')}, such as '{names[0]}'"
+        found.notes.append(f"{what}; convert the .mdl file with `sdmodel convert` instead")
 
 
 def _declare_dimension(node: Node, found: Declarations, whole: Sequence[str] = ()) -> None:

@@ -20,7 +20,7 @@ KIND = "vensim:kind"
 EXCEPT = "vensim:except"
 _NET_FLOW = ("vensim:netflow", "netflow")
 _DATA = re.compile(r"\s*(?P<keyword>:(?:INTERPOLATE|RAW|HOLD\s+BACKWARD|LOOK\s+FORWARD):)?\s*(?::?=)?", re.IGNORECASE)
-_FILE = re.compile(r"\bGET[\s_]+(?:DIRECT|XLS|123|ODBC|VDF)[\s_]+\w+", re.IGNORECASE)
+_FILE = re.compile(r"\b(GET[\s_]+(?:DIRECT|XLS|123|ODBC|VDF)[\s_]+\w+)\s*\(", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[([^\]]*)\]")
 _PARTS = re.compile(r"[^\W\d]\w*")
 
@@ -54,7 +54,7 @@ def data_parts(equation: Node | None, where: Node) -> tuple[str, Node]:
 def file_function(text: str) -> str:
     """Return the function with which an equation reads a file, or an empty text."""
     found = _FILE.search(text)
-    return " ".join(found[0].replace("_", " ").upper().split()) if found else ""
+    return " ".join(found[1].replace("_", " ").upper().split()) if found else ""
 
 
 def further_results(variable: Variable) -> Iterator[Term]:

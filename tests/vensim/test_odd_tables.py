@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 
 import openpyxl
@@ -223,6 +224,48 @@ def test_a_formula_may_give_an_empty_text(tmp_path):
     series = "x := GET XLS DATA('{}.xlsx', 'Sheet', 'A', 'B1')"
     assert sd.simulate(read(tmp_path, series.format("saved")))["x"].values.tolist() == [1, 2, 3, 3]
     assert "cell B2 has a formula without a stored value" in refusal(tmp_path, series.format("unsaved"))
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Writes a workbook whose cell B1 is 1, with other texts in its parts."""
+
+    def write(*changes):
+        book = openpyxl.Workbook()
+        book.active["B1"] = 1
+        book.save(tmp_path / "plain.xlsx")
+        with zipfile.ZipFile(tmp_path / "plain.xlsx") as old, zipfile.ZipFile(tmp_path / "t.xlsx", "w") as new:
+            for name in old.namelist():
+                content = old.read(name)
+                for before, after in changes:
+                    content = content.replace(before, after)
+                new.writestr(name, content)
+        return tmp_path
+
+    return write
+
+
+def test_parts_of_a_workbook_that_no_number_depends_on_are_passed_over(edited):
+    """Openpyxl warns of each; they would be lines about its own code."""
+    rules = b'<extLst><ext uri="{CCE6A557-97BC-4b89-ADB6-D9C93CAAB3DF}"/></extLst></worksheet>'
+    folder = edited((b"</worksheet>", rules))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = sd.simulate(read(folder, "x = GET XLS CONSTANTS('t.xlsx', 'Sheet', 'B1')"))
+    assert run["x"].values.ravel()[0] == 1
+
+
+def test_a_workbook_in_the_strict_format_is_named(edited):
+    """Openpyxl finds no sheets in it."""
+    schemas = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    relations = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    folder = edited(
+        (schemas, b"http://purl.oclc.org/ooxml/spreadsheetml/main"),
+        (relations, b"http://purl.oclc.org/ooxml/officeDocument/relationships"),
+    )
+    assert "save it as .xlsx, not as Strict Open XML" in refusal(
+        folder, "x = GET XLS CONSTANTS('t.xlsx', 'Sheet', 'B1')"
+    )
 
 
 LABELS = {

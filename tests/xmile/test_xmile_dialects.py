@@ -187,6 +187,7 @@ HINTS = {
     "NAN": "NAN is not supported; complete the equation",
     "RUNCOUNT + 1": "RUNCOUNT is not supported; define an auxiliary with the value",
     "GET_DIRECT_CONSTANTS('a.xlsx', 'b', 'C1')": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
+    "0{GET_DIRECT_CONSTANTS(\n____'a.csv', ',', 'B2*')}": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
     "SMTH1(x, 2: y)": "only a call of a macro has results after a colon",
     "MEAN(belt)": "what is on each part of the conveyor 'belt' is not kept",
     "SIZE(belt)": "what is on each part of the conveyor 'belt' is not kept",
@@ -215,6 +216,28 @@ def test_a_refused_stock_has_one_fault(kind):
             build_xmile(f"<stock name='s'><eqn>1</eqn><outflow>off</outflow>{kind}</stock><flow name='off'></flow>")
         )
     assert len(refusal.value.faults) == 1
+
+
+def test_a_selection_over_arrays_keeps_its_name_in_files_of_converters():
+    """With `*` where Vensim has a mark of the range; a comment that only mentions a function is one."""
+    model = read_text(
+        DIMS.format(
+            f"<aux name='chosen'>{CITY}<eqn>IF City &gt; 1 THEN 1 ELSE 0 {{not GET XLS DATA}}</eqn></aux>"
+            f"<aux name='flow'>{BOTH}<eqn>10*City + ToCity</eqn></aux>"
+            f"<aux name='part'>{CITY}<eqn>VECTOR SELECT(chosen[*], flow[*, City], 0, 0, 0)</eqn></aux>"
+        )
+    )
+    assert simulate(model)["part"].values.reshape(-1, 3)[-1].tolist() == [52, 54, 56]
+
+
+def test_points_in_place_of_data_are_noted():
+    """Xmutil writes the same two for each data variable."""
+    points = "<gf><yscale min='1' max='2'/><xpts>0,1</xpts><ypts>1,1</ypts></gf>"
+    text = build_xmile(f"<aux name='x'><eqn>TIME</eqn>{points}</aux><aux name='y'><eqn>TIME</eqn>{points}</aux>")
+    assert read_text(text).notes == ()
+    made = text.replace("<sim_specs", "<header><vendor>Ventana Systems, xmutil</vendor></header><sim_specs")
+    (note,) = read_text(made).notes
+    assert note.startswith("xmutil has written two points in place of the data of 2 variables, such as 'x'")
 
 
 def test_random_functions_have_bounds_after_the_seed_and_a_mean_per_unit_of_time():

@@ -6,8 +6,8 @@ The direction is the sign of a partial derivative, which SymPy finds, at every t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -110,25 +110,63 @@ def shares(signs: NDArray[np.float64]) -> tuple[float, float, float, float]:
 
 
 def find_links(plan: Plan, times: Series, values: Mapping[Cell, Series]) -> Links:
-    """Find every link between cells that change during a run, from the values of all computed cells at its times."""
+    """Find every link between cells that change during a run, from the values of all computed cells at its times.
+
+    Symbols are numbered, so that cells of one equation have equal expressions: they share their derivatives, which are evaluated
+    for many cells together.
+    """
     run = _Run(plan, times, values)
     computed = (*plan.stocks, *plan.delays, *plan.shifts, *plan.step)
     moving = {own.cell: own for own in computed if run.original(own.cell) == own.cell}
     effects: dict[Cell, dict[Cell, Series]] = {cell: {} for cell in moving}
-    for cell, assignment in moving.items():
-        for cause, derivative in run.derivatives(assignment, moving):
-            effects[cause][cell] = derivative
+    equal: dict[Expr, list[tuple[Cell, _Read]]] = {}
+    for effect, assignment in moving.items():
+        expression, read = run.written(assignment)
+        equal.setdefault(expression, []).append((effect, read))
+        for cause in read:
+            if cause in moving:
+                effects[cause][effect] = times  # keeps the place
+    for expression, found in equal.items():
+        derive = _Derivatives(expression)
+        for place in range(max(len(read) for _, read in found)):
+            linked = [
+                (read[place], effect, read) for effect, read in found if place < len(read) and read[place] in moving
+            ]
+            for cause, effect, derivative in run.derivatives(derive, place, linked):
+                effects[cause][effect] = derivative
     return Links(plan.model, times, effects)
+
+
+_Read = tuple[Cell, ...]
+"""The cells for which the numbered symbols of an expression stand."""
+_MOST_NUMBERS = 5_000_000
+"""About as many numbers are in use at once while derivatives are evaluated."""
+
+
+class _Derivatives:
+    """The partial derivatives of an expression in numbered symbols."""
+
+    def __init__(self, expression: Expr) -> None:
+        self.terms: dict[Basic, list[Expr]] = {}  # of a long sum, each cause is in few terms
+        for term in expression.args if isinstance(expression, Add) else (expression,):
+            for symbol in term.free_symbols:
+                self.terms.setdefault(symbol, []).append(term)
+
+    def by(self, place: int) -> Expr:
+        """The derivative with respect to the symbol with this number; nan where it is not known."""
+        try:
+            return transform(Add(*(term.diff(_symbol(place)) for term in self.terms.get(_symbol(place), ()))), _plain)
+        except NotImplementedError:
+            return S.NaN
 
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """A run of a plan: its times, the values of every computed cell at them, and the derivatives of expressions so far."""
+    """A run of a plan: its times and the values of every computed cell at them."""
 
     plan: Plan
     times: Series
     values: Mapping[Cell, Series]
-    known: dict[tuple[Expr, int], Expr] = field(default_factory=dict, repr=False)
 
     @cached_property
     def guesses(self) -> Mapping[Cell, Assignment]:
@@ -150,13 +188,8 @@ class _Run:
         _, last = cells_in(self.plan.model.subscripts, call, assignment.binding)
         return self.guesses[last]
 
-    def derivatives(self, assignment: Assignment, causes: Container[Cell]) -> Iterator[tuple[Cell, Series]]:
-        """Yield the partial derivative of a cell by each cell that it reads among `causes`, at every time.
-
-        The unit is that of the cell divided by that of the cause; for a stock the derivative is that of its rate, per unit of
-        time. A derivative that cannot be known is nan, one that is only rounding is zero. Symbols are numbered, so that cells
-        of one equation have equal expressions, and share their derivatives.
-        """
+    def written(self, assignment: Assignment) -> tuple[Expr, _Read]:
+        """The expression of a cell in numbered symbols, and the cells that they stand for; for a stock that of its rate."""
         cells: dict[Cell, Symbol] = {}
 
         def read(cell: Cell) -> Expr:
@@ -165,23 +198,26 @@ class _Run:
 
         assignment = self.as_written(assignment)
         driver = assignment.expression.args[0] if assignment.keeps("stock") else assignment.expression
-        expression = write_out(self.plan.model, driver, assignment.binding, read)
-        terms: dict[Basic, list[Expr]] = {}  # of a long sum, each cause is in few terms
-        for term in expression.args if isinstance(expression, Add) else (expression,):
-            for symbol in term.free_symbols:
-                terms.setdefault(symbol, []).append(term)
-        for place, cause in enumerate(cells):
-            if cause in causes:
-                known = (expression, place)
-                if known not in self.known:
-                    try:
-                        parts = [term.diff(_symbol(place)) for term in terms.get(_symbol(place), ())]
-                        self.known[known] = transform(Add(*parts), _plain)
-                    except NotImplementedError:
-                        self.known[known] = S.NaN
-                values = self.series(self.known[known], tuple(cells))
-                largest = np.max(np.abs(values[np.isfinite(values)]), initial=0.0)
-                yield cause, np.where(np.abs(values) <= _NEGLIGIBLE * largest, 0.0, values)
+        return write_out(self.plan.model, driver, assignment.binding, read), tuple(cells)
+
+    def derivatives(
+        self, derive: _Derivatives, place: int, linked: Sequence[tuple[Cell, Cell, _Read]]
+    ) -> Iterator[tuple[Cell, Cell, Series]]:
+        """Yield the causes and effects of links with the derivatives at every time, all those of one place in one expression.
+
+        The unit is that of the effect divided by that of the cause; for a stock the derivative is that of its rate, per unit of
+        time. A derivative that cannot be known is nan, one that is only rounding is zero.
+        """
+        derivative = derive.by(place) if linked else S.Zero
+        together = max(1, _MOST_NUMBERS // (len(self.times) * (1 + len(derivative.free_symbols))))
+        for first in range(0, len(linked), together):
+            some = linked[first : first + together]
+            values = self.series(derivative, [read for *_, read in some])
+            largest = np.max(np.abs(values), axis=1, initial=0.0, where=np.isfinite(values), keepdims=True)
+            for (cause, effect, _), own in zip(
+                some, np.where(np.abs(values) <= _NEGLIGIBLE * largest, 0.0, values), strict=True
+            ):
+                yield cause, effect, own
 
     def read(self, cell: Cell) -> Series | np.float64:
         """The values of a cell; nan for one that the run lacks."""
@@ -189,25 +225,35 @@ class _Run:
             return self.times
         return self.values.get(cell, np.float64(self.plan.constants.get(cell, np.nan)))
 
-    def series(self, expression: Expr, cells: Sequence[Cell]) -> Series:
-        """The values of an expression in numbered symbols of cells, at every time of the run.
+    def series(self, expression: Expr, rows: Sequence[_Read]) -> NDArray[np.float64]:
+        """The values of an expression in numbered symbols, at every time of the run in the columns, for some cells in each row.
 
-        Tables and functions of time are evaluated time by time, everything else for all times together.
+        Tables and functions of time are evaluated number by number, everything else together.
         """
-        marked = (symbol.name for symbol in expression.free_symbols if symbol.name.startswith(_MARK))
-        values = {name: self.read(cells[int(name.removeprefix(_MARK))]) for name in marked}
-        values |= {cell.key: self.read(cell) for cell in (TIME, _TIME_STEP)}  # functions of time read these
+        shape = (len(rows), len(self.times))
+        values: dict[str, NDArray[np.float64]] = {}
+        for name in sorted(symbol.name for symbol in expression.free_symbols if symbol.name.startswith(_MARK)):
+            values[name] = np.empty(shape)
+            for row, read in zip(values[name], rows, strict=True):
+                row[:] = self.read(read[int(name.removeprefix(_MARK))])
+        clock = {
+            cell.key: np.asarray(self.read(cell), dtype=float) for cell in (TIME, _TIME_STEP)
+        }  # functions of time read these
+        values |= clock
 
         def change(part: Expr) -> Expr | None:
             if not isinstance(part, VensimFunction) or part.name in ARRAY_FUNCTIONS:
                 return None
-            made = _symbol(len(cells) + len(values))
-            values[made.name] = _time_by_time(part, values, len(self.times))
+            made = Symbol(f"{_MARK}made{len(values)}")
+            read = {
+                name: values[name] for name in {*(symbol.name for symbol in part.free_symbols), *clock} & values.keys()
+            }
+            values[made.name] = _one_by_one(part, read, shape)
             return made
 
         plain = transform(expression, change)
         found = evaluate_arrays(plain, lambda name, _: values[name])
-        return np.broadcast_to(found, self.times.shape).astype(float)
+        return np.broadcast_to(found, shape)
 
 
 def _symbol(place: int) -> Symbol:
@@ -239,7 +285,7 @@ def _switched(product: Mul) -> Expr | None:
     return None
 
 
-def _time_by_time(call: Expr, values: Mapping[str, Series | np.float64], count: int) -> Series:
-    rows = {name: np.broadcast_to(value, (count,)).tolist() for name, value in values.items()}
-    found = [evaluate({}, call, {}, lambda cell, at=at: rows[cell.key][at]) for at in range(count)]  # type: ignore[misc]
-    return np.array(found, dtype=np.float64)
+def _one_by_one(call: Expr, values: Mapping[str, NDArray[np.float64]], shape: tuple[int, int]) -> NDArray[np.float64]:
+    rows = {name: np.broadcast_to(value, shape).ravel().tolist() for name, value in values.items()}
+    found = [evaluate({}, call, {}, lambda cell, at=at: rows[cell.key][at]) for at in range(shape[0] * shape[1])]  # type: ignore[misc]
+    return np.reshape(np.array(found, dtype=np.float64), shape)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import io
 import re
+import warnings
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,15 +198,19 @@ class _OpenXml(_Sheets):
             message = f"the workbook unpacks to {size / 2**30:.1f} GiB, more than 1 GiB; make it smaller"
             raise TableProblemError(message)
         self.titles = [sheet.title for sheet in self._values.worksheets]
+        if not self.titles:
+            message = "the workbook has no sheet of cells that can be read; save it as .xlsx, not as Strict Open XML"
+            raise TableProblemError(message)
         self._found: dict[tuple[str, bool], Sheet] = {}
         self._texts: dict[str, frozenset[tuple[int, int]]] = {}
 
     def _open(self, *, data_only: bool) -> Any:
         from openpyxl import load_workbook
 
-        return load_workbook(
-            io.BytesIO(self._content), read_only=True, data_only=data_only, keep_links=False, keep_vba=False
-        )
+        with _without_warnings():
+            return load_workbook(
+                io.BytesIO(self._content), read_only=True, data_only=data_only, keep_links=False, keep_vba=False
+            )
 
     def _sheet(self, title: str) -> Sheet:
         return self._read(title, formulas=False)
@@ -216,7 +222,8 @@ class _OpenXml(_Sheets):
             sheet = (self._formulas if formulas else self._values)[title]
             sheet.reset_dimensions()  # what the file says about its size may be wrong
             try:
-                rows = list(sheet.iter_rows(values_only=True))
+                with _without_warnings():
+                    rows = list(sheet.iter_rows(values_only=True))
             except Exception as error:
                 message = f"sheet '{title}' cannot be read ({type(error).__name__}); save the workbook again as .xlsx"
                 raise TableProblemError(message) from error
@@ -234,7 +241,8 @@ class _OpenXml(_Sheets):
         if title not in self._texts:
             rows = enumerate(self._values[title].iter_rows())
             empty = ((row, place) for row, cells in rows for place, cell in enumerate(cells) if cell.data_type == "str")
-            self._texts[title] = frozenset(empty)
+            with _without_warnings():
+                self._texts[title] = frozenset(empty)
         return self._texts[title]
 
     def named(self, name: str, sheet: str) -> tuple[Sheet, Area] | None:
@@ -325,6 +333,14 @@ def open_workbook(content: bytes, delimiter: str) -> Workbook:
     if content.startswith(_ZIP):
         return _OpenXml(content)
     return _OldExcel(content) if content.startswith(_OLD) else Workbook(content, delimiter)
+
+
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep openpyxl from warning of styles and rules for input that it leaves out, which no number depends on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _position(cell: str) -> tuple[int, int]:
