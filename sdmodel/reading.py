@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from . import vensim
@@ -134,6 +134,11 @@ def model_from_text(
         raise ModelError([Fault("model_from_text", what)])
     if (what := _OTHERS.get(Path(path).suffix.lower())) is not None:
         raise ModelError([Fault(path, what)])
+    if isinstance(data, Mapping) or hasattr(data, "columns"):
+        what = (
+            f"{type(data).__name__} is not a file; give time courses from Python to with_data, or to simulate as data="
+        )
+        raise ModelError([Fault("data", what)])
     if is_xmile(text, path):
         _refuse_encoding(path, encoding)
         changed_texts({}, texts)

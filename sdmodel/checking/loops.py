@@ -24,8 +24,12 @@ from ..model import (
     unfinished_equations,
 )
 from ..reading import views_of_model
+from ..resources import check_memory
 from ..vensim import ScenarioLike
 from .checked_model import CheckedModel, run_quietly, with_scenario
+
+_LINKED = 3500
+"""About the bytes that the links of a cell take."""
 
 
 @takes_model
@@ -72,7 +76,7 @@ def find_loops(
     ScenarioError
         If the scenario cannot be read, or changes what the model does not allow.
     SimulationError
-        If the model cannot be run.
+        If the model cannot be run, or its links need more memory than is free (OutOfMemoryError).
 
     Examples
     --------
@@ -129,7 +133,7 @@ def find_paths(
     ScenarioError
         If the scenario cannot be read, or changes what the model does not allow.
     SimulationError
-        If the model cannot be run.
+        If the model cannot be run, or its links need more memory than is free (OutOfMemoryError).
 
     Examples
     --------
@@ -157,6 +161,8 @@ def _links(model: Model) -> Links:
             model, {link: sign for view in views_of_model(model) for link, sign in view.polarities.items()}
         )
     computed = plan(model)
+    count = sum(map(len, (*computed.at_start, *computed.at_step)))
+    check_memory(count * _LINKED, None, "the search for loops", "use fewer labels in the subscript ranges")
     elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
     shown = CheckedModel(replace(computed.model, elements=MappingProxyType(elements)))
     run = run_quietly(shown.model)

@@ -38,6 +38,7 @@ from .names import MARK
 from .records import Element, Equation, Kind, Model
 from .simultaneous import solve_loops
 from .subscripts import (
+    MOST_CELLS,
     MOST_HIDDEN,
     Binding,
     Cell,
@@ -203,8 +204,9 @@ class _Builder:
         exceptions: tuple[tuple[str, ...], ...],
     ) -> None:
         self.cells += count_cells(self.model.subscripts, subscripts)
-        if self.cells > MOST_HIDDEN:
-            what = f"the delays and smooths come to more than {MOST_HIDDEN:,} hidden stocks with '{self.element.name}'"
+        most = MOST_CELLS if self.cells > MOST_CELLS else MOST_HIDDEN if len(self.elements) > MOST_HIDDEN else 0
+        if most:
+            what = f"the delays and smooths come to more than {most:,} hidden stocks with '{self.element.name}'"
             raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])
         equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
         ranges = dict(zip(self.equation.subscripts, self.element.dimensions, strict=True))  # that of a label

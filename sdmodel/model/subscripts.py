@@ -31,7 +31,7 @@ processor computes in about a second."""
 MOST_WRITTEN = 3_000_000
 """Maximum number of these in equations whose cells depend on each other, which are written out cell by cell."""
 MOST_HIDDEN = 200_000
-"""Maximum number of cells of the stocks and auxiliaries that delays, smooths and similar functions expand to."""
+"""Maximum number of elements with the hidden stocks and auxiliaries that delays, smooths and similar functions expand to."""
 
 _REFERENCES = (Symbol, Indexed)
 _READERS = (VensimFunction, Slice)

@@ -94,7 +94,7 @@ CASES = {
     "d: (k1-k11)\nv[d,d,d,d,d,d,d] = 1": "more than 10,000,000 cells with 'v'; give it fewer subscripts",
     "d: (k1-k100000)\nx = 1\nv[d,d,d,d] = x": "more than 10,000,000 cells with 'v'",
     "d: (k1-k2000)\ne: (m1-m2000)\nf: (n1-n200)\nv[d] = 1\nw[e] = 1\nu[f] = 1\nx = SUM(v[d!] * w[e!] * u[f!])": "more than 1,000,000,000 terms with 'x'; sum over",
-    "d: (k1-k500)\nv[d] = DELAY N(Time, 1000, 0, 900)": "more than 200,000 hidden stocks with 'v'; lower their order",
+    "d: (k1-k20000)\nv[d] = DELAY N(Time, 1000, 0, 900)": "more than 10,000,000 hidden stocks with 'v'; lower their order",
     f"x = 1\na = x{' < x' * 300}": "more than 20 comparisons in a row; join them with :AND:",
     f"x = 1\na = {'(' * 50}x{' < x) < x < x < x' * 50}": "nests too deep; split it into several",
 }

@@ -239,6 +239,14 @@ def test_unknown_label_is_reported_with_a_suggestion():
         sd.find_loops(tiny_model(GRID), "Stock[fats]")
 
 
+def test_too_many_links_for_the_memory_are_refused(monkeypatch):
+    """Before the run, with what to do."""
+    monkeypatch.setattr("sdmodel.resources.free_memory", lambda: 2**20)
+    labels = ", ".join(f"a{n}" for n in range(20_000))
+    with pytest.raises(sd.OutOfMemoryError, match=r"the search for loops needs .*; use fewer labels"):
+        sd.find_loops(tiny_model(f"R: {labels}\ns[R] = INTEG(-s[R] / 2, R)", final=2))
+
+
 def test_paths_that_would_cross_themselves_are_reported():
     """There is a path between every two way points, but no path that passes each variable once."""
     text = "hub = INTEG(-a - b, 1)\na = x\nb = y\nx = hub\ny = hub"

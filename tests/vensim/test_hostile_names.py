@@ -8,6 +8,7 @@ import string
 from pathlib import Path
 from typing import cast
 
+import pandas as pd
 import pytest
 
 from sdmodel import (
@@ -355,6 +356,9 @@ def test_a_text_instead_of_a_path():
     assert "a = 1" not in str(caught.value)
     with pytest.raises(ModelError, match=r"read_model: int is not a model file; give its path, its bytes or its text"):
         read_model(3)  # type: ignore[arg-type]
+    for courses in ({"x": [1.0]}, pd.DataFrame({"x": [1.0]})):
+        with pytest.raises(ModelError, match=r"is not a file; give time courses from Python to with_data"):
+            read_model(text, data=courses)
 
 
 INDIC = "\u0926\u0930\u093f 5\u093f = 2 ~~|\n\u0909\u092a\u094d\u092f\u094b\u0917 = \u0926\u0930\u093f 5\u093f*\u0926\u0930\u093f 5\u093f ~~|\n"
