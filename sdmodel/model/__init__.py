@@ -35,6 +35,7 @@ from .data.variables import (
     NO_POINTS,
     NOW,
     computed_data,
+    data_equation,
     data_keyword,
     data_reference,
     data_value,
@@ -43,7 +44,6 @@ from .data.variables import (
     points_in,
     points_name,
     with_points,
-    without_reading,
 )
 from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
@@ -225,6 +225,7 @@ __all__ = [
     "count_cells",
     "counts_labels",
     "data_as_lookups",
+    "data_equation",
     "data_gaps",
     "data_keyword",
     "data_reference",
@@ -299,6 +300,5 @@ __all__ = [
     "with_points",
     "with_slices",
     "without_gaps",
-    "without_reading",
     "without_subscripts",
 ]  # fmt: skip

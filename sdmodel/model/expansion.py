@@ -210,10 +210,7 @@ class _Builder:
             raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])
         equation = replace(self.equation, expression=expression, subscripts=subscripts, exceptions=exceptions)
         ranges = dict(zip(self.equation.subscripts, self.element.dimensions, strict=True))  # that of a label
-        dimensions = tuple(
-            own if own in self.model.subscripts else ranges[own]
-            for own in (subscript.removesuffix(MARK) for subscript in subscripts)
-        )
+        dimensions = tuple(ranges.get(own, own) for own in (subscript.removesuffix(MARK) for subscript in subscripts))
         hidden = Element(name, kind, (equation,), dimensions, group=self.element.group, hidden=True)
         self.elements[hidden.key] = hidden
 

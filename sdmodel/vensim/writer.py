@@ -19,6 +19,7 @@ from ..model import (
     SubscriptMapping,
     Table,
     View,
+    data_equation,
     data_keyword,
     data_variables,
     equation_source,
@@ -27,7 +28,6 @@ from ..model import (
     quote_name,
     table_text,
     takes_model,
-    without_reading,
 )
 from .read.syntax import METHODS
 from .sketch.views import sketch_text
@@ -39,6 +39,7 @@ _BREAKS = frozenset({", ", "; ", "),", " + ", " - ", "*"})
 """A long equation may continue on a new line after these."""
 _PIECES = re.compile(r'"(?:[^"\\]|\\.)*"|[,;] |\),(?! )| [-+] |.', re.DOTALL)
 _FORBIDDEN = re.compile(r"[|~\x00-\x09\x0b-\x1f\x7f]+")
+_FILLED = re.compile(r"X[\s_]+IF[\s_]+MISSING\s*\(", re.IGNORECASE)
 _TAIL = ("19:100,0", "27:0,", "34:0,", "4:Time")
 
 
@@ -114,10 +115,10 @@ def _blocks(model: Model, element: Element) -> Iterator[str]:
         if (keyword := data_keyword(model, expression)) is not None:
             words = (left, keyword, f":=\n\t{_folded(equation.text)}" if equation.text else "")
             both = " ".join(filter(None, words))
-        elif (computed := without_reading(model, expression)) is not None:
-            filled = "MISSING" in equation.text.upper()  # X IF MISSING, whose formula is longer
-            right = equation.text if filled else equation_source(model, computed[1])
-            both = f"{left} {computed[0]} :=\n\t{_folded(right)}"
+        elif _FILLED.match(equation.text):  # its formula is longer
+            both = f"{left} :RAW: :=\n\t{_folded(equation.text)}"
+        elif (computed := data_equation(model, expression)) is not None:
+            both = f"{left} {computed[0]} :=\n\t{_folded(equation_source(model, computed[1]))}"
         elif isinstance(expression, Table):
             both = f"{left}(\n\t{_folded(table_text(expression))})"
         else:

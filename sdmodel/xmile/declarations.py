@@ -21,7 +21,8 @@ KINDS = ("stock", "flow", "aux", "gf", "vensim:data")
 _PLACEHOLDER = ((0.0, 1.0), (1.0, 1.0))
 _MOST_LABELS = 1_000_000
 _MOST_MODULES = 1_000
-_NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*")
+NUMBER = r"\s*+[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eE][-+]?\d++)?\s*+"
+"""The pattern of a number between blanks."""
 _REFUSED: Mapping[str, str] = {
     "queue": "a queue is not supported; model it with stocks and DELAY",
     "oven": "an oven is not supported; model it with stocks and DELAY",
@@ -330,7 +331,7 @@ def _numbers(node: Node | None, found: Declarations) -> list[float] | None:
     mark = node.attributes.get("sep", ",")
     values = []
     for part in node.text.split(mark or ",") if node.text.strip() else ():
-        if not _NUMBER.fullmatch(part):
+        if not re.fullmatch(NUMBER, part):
             found.fault(node.place_at(0), f"'{part.strip()}' is not a number; write numbers with '{mark}' between them")
             return None
         values.append(float(part))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache
 
-from sympy import Expr
+from sympy import Expr, Indexed, Symbol
 
 from ..model import (
     Element,
@@ -18,7 +18,9 @@ from ..model import (
     make_reference,
     negate,
     references_in,
+    signed_terms,
     split_reference,
+    transform,
     walk,
 )
 from .functions import row
@@ -36,7 +38,7 @@ def limit_outflows(
 
     An outflow takes at most what is in the stock and flows in during a time step, less what the outflows before it take (Stella's
     rule). An inflow that itself depends on the outflow does not count. A stock that shares an outflow, or has one with other
-    dimensions, has its net flow limited.
+    dimensions or cells, has its net flow limited.
     """
     drains: dict[str, list[str]] = {}
     for variable in variables.values():
@@ -49,9 +51,8 @@ def limit_outflows(
             alone = all(
                 len(drains[flow]) == 1 and flow in elements and elements[flow].dimensions == shape for flow in outflows
             )
-            if not variable.node.all("outflow"):
-                continue
-            elements |= _limit_flows(name, outflows, elements) if alone else _limit_net(name, elements)
+            limited = _limit_flows(elements[name], outflows, elements) if alone else None
+            elements |= _limit_net(name, elements) if limited is None else limited
     return elements
 
 
@@ -65,16 +66,25 @@ def _limit_net(name: str, elements: Mapping[str, Element]) -> dict[str, Element]
     return {name: replace(element, equations=tuple(map(limit, element.equations)))}
 
 
-def _limit_flows(name: str, outflows: Sequence[str], elements: Mapping[str, Element]) -> dict[str, Element]:
+def _limit_flows(stock: Element, outflows: Sequence[str], elements: Mapping[str, Element]) -> dict[str, Element] | None:
+    """Return the limited outflows, or None if the cells of their equations are not those of the stock's."""
     changed: dict[str, Element] = {}
-    inflows = references_of(elements[name].equations[0].expression.args[0]) if elements[name].equations else []
     for place, flow in enumerate(outflows):
-        element = elements[flow]
-        shape = element.dimensions
-        counted = [part for part in inflows if part not in outflows and elements[part].dimensions == shape]
-        counted = [part for part in counted if flow not in _causes(part, elements)]
-        limit = partial(_limited, name, counted, outflows[:place])
-        changed[flow] = replace(element, kind="flow", equations=tuple(map(limit, element.equations)))
+        depends = cache(lambda name, flow=flow: flow in _causes(name, elements))
+        equations = []
+        for equation in elements[flow].equations:
+            own = equation.subscripts
+            if (rate := _rate_in(stock, own)) is None:
+                return None
+            most = [divide(make_reference(stock.key, *own), _TIME_STEP)]
+            for term, sign in signed_terms(rate):
+                is_outflow = isinstance(term, Symbol | Indexed) and split_reference(term)[0] in outflows
+                if not is_outflow and not any(map(depends, references_of(term))):
+                    most.append(term if sign > 0 else negate(term))
+            most += [negate(make_reference(before, *own)) for before in outflows[:place]]
+            limit = add(*most) if len(most) > 1 else most[0]
+            equations.append(replace(equation, expression=row("MIN", equation.expression, limit)))
+        changed[flow] = replace(elements[flow], kind="flow", equations=tuple(equations))
     return changed
 
 
@@ -83,12 +93,23 @@ def references_of(expression: Expr) -> list[str]:
     return [split_reference(part)[0] for part in references_in(expression)]
 
 
-def _limited(stock: str, inflows: Sequence[str], before: Sequence[str], equation: Equation) -> Equation:
-    """Return the equation of an outflow that takes at most what a stock has and gets in a time step, after other outflows."""
-    own = equation.subscripts
-    most = [divide(make_reference(stock, *own), _TIME_STEP), *(make_reference(flow, *own) for flow in inflows)]
-    most += [negate(make_reference(flow, *own)) for flow in before]
-    return replace(equation, expression=row("MIN", equation.expression, add(*most) if len(most) > 1 else most[0]))
+def _rate_in(stock: Element, subscripts: tuple[str, ...]) -> Expr | None:
+    """Return the rate of a stock in the cells of another equation, or None if the stock's equations do not say it."""
+    first = stock.equations[0]
+    own = next((equation for equation in stock.equations if equation.subscripts == subscripts), first)
+    rate: Expr = own.expression.args[0]
+    if own.subscripts == subscripts:
+        return rate
+    instead = dict(zip(first.subscripts, subscripts, strict=True))
+    is_plain = all(isinstance(term, Symbol | Indexed) for term, _ in signed_terms(rate))  # flows of the cell itself
+    if len(instead) < len(subscripts) or (len(stock.equations) > 1 and not is_plain):
+        return None
+
+    def change(part: Expr) -> Expr | None:
+        name, indices = split_reference(part) if isinstance(part, Indexed) else ("", ())
+        return make_reference(name, *(instead.get(index, index) for index in indices)) if name else None
+
+    return transform(rate, change)
 
 
 def _causes(name: str, elements: Mapping[str, Element]) -> set[str]:

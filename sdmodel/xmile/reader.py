@@ -48,7 +48,7 @@ from ..model import (
     with_flows,
     with_slices,
 )
-from .declarations import Declarations, declarations_of, declare_variable, labels_of_element
+from .declarations import NUMBER, Declarations, declarations_of, declare_variable, labels_of_element
 from .diagrams import views_of
 from .drafts import modernize
 from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_data, net_flow, units_in_macro
@@ -64,7 +64,7 @@ _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk
 _CONTROL = "Control"
 _SETTING_TAGS = {"INITIAL TIME": "start", "FINAL TIME": "stop", "TIME STEP": "dt"}
 _DEFAULTS = {"start": 1.0, "stop": 13.0, "dt": 1.0}
-_LIST = re.compile(r"[-+\d.eE\s]+(?:[,;][-+\d.eE\s]+)+;?\s*")
+_LIST = re.compile(rf"{NUMBER}(?:[,;]{NUMBER})+;?\s*")
 _TIME_STEP = make_reference("time_step")
 _MOST_CALLS = 10_000
 """Maximum number of calls of macros with variables."""
@@ -140,6 +140,12 @@ class _Reader:
         self.behaviour = {
             kind: any(_says_yes(scope.find("non_negative")) for scope in self._behaviours(kind))
             for kind in ("stock", "flow")
+        }
+        self.drains = {
+            key(variable.prefix + plain_name(part.text))
+            for variable in found.variables.values()
+            if variable.node.tag == "stock" and self.is_limited(variable.node)
+            for part in variable.node.all("outflow")
         }
 
     def declare_results(self) -> None:
@@ -248,7 +254,7 @@ class _Reader:
         ]
         if (several := _one_per_cell(variable, found)) is not None:
             named = several
-        whole = _number_list(variable, named, found)
+        whole = None if self.is_changed(variable) else _number_list(variable, named, found)
         if whole is not None:
             yield whole
         elif named and any(part.find("eqn") is not None for _, part in named):
@@ -279,23 +285,30 @@ class _Reader:
                     yield equation
 
     def data(self, variable: Variable) -> Iterator[Equation]:
-        """Yield the equation of a data variable of Vensim's, which has points of its own or is computed from other data."""
-        keyword, equation = data_parts(variable.node.find("eqn"), variable.node)
-        text = " ".join(equation.text.split())
-        if not text:
-            points = Equation(NO_POINTS, variable.dimensions, place=equation.place)
-            hidden = Element(points_name(variable.name), "lookup", (points,), variable.dimensions, hidden=True)
-            self.names.added.append(hidden)
-            value = data_value(data_reference(variable.key, *variable.dimensions), NOW, keyword)
-            yield Equation(value, variable.dimensions, place=equation.place)
-            return
-        yield from self.cells(
-            variable,
-            variable.dimensions,
-            equation,
-            lambda scope: computed_data(read_equation(scope, equation), keyword, self.data_behind),
-            text,
-        )
+        """Yield the equations of a data variable of Vensim's, which has points of its own or is computed from other data."""
+        points: list[Equation] = []
+        for labels, keyword, equation in self.data_equations(variable):
+            text = " ".join(equation.text.split())
+            if text:
+
+                def read(scope: Scope, equation: Node = equation, keyword: str = keyword) -> Expr:
+                    return computed_data(read_equation(scope, equation), keyword, self.data_behind)
+
+                yield from self.cells(variable, labels, equation, read, text)
+            else:
+                points.append(Equation(NO_POINTS, labels, place=equation.place))
+                value = data_value(data_reference(variable.key, *labels), NOW, keyword)
+                yield Equation(value, labels, place=equation.place)
+        if points:
+            name = points_name(variable.name)
+            self.names.added.append(Element(name, "lookup", tuple(points), variable.dimensions, hidden=True))
+
+    def data_equations(self, variable: Variable) -> Iterator[tuple[tuple[str, ...], str, Node]]:
+        """Yield the cells, the keyword and the equation of each part of a data variable; the equation is empty where it has points."""
+        cells = [(labels_of_element(variable, part, self.found), part) for part in variable.node.all("element")]
+        named = [(labels, part) for labels, part in cells if labels and part.find("eqn") is not None]
+        for labels, part in named or [(variable.dimensions, variable.node)]:
+            yield labels, *data_parts(part.find("eqn"), part)
 
     def data_behind(self, expression: Expr) -> tuple[str, tuple[str, ...]] | None:
         """Return the data variable with points that an expression names, with its subscripts, or None."""
@@ -303,7 +316,7 @@ class _Reader:
         variable = self.found.variables.get(name)
         if variable is None or not is_data(variable.node):
             return None
-        has_points = not data_parts(variable.node.find("eqn"), variable.node)[1].text.strip()
+        has_points = all(not equation.text.strip() for *_, equation in self.data_equations(variable))
         return (name, subscripts) if has_points else None
 
     def of_node(self, variable: Variable, subscripts: tuple[str, ...], node: Node) -> Iterator[Equation]:
@@ -313,8 +326,8 @@ class _Reader:
             self.found.fault(node.place, f"'{variable.name}' has no equation here; write it")
             return
         text = " ".join(equation.text.split())
-        if variable.dimensions and _LIST.fullmatch(equation.text):
-            values = [float(part) for part in re.split(r"[,;]", equation.text.strip().rstrip(";"))]
+        if variable.dimensions and not self.is_changed(variable) and _LIST.fullmatch(equation.text):
+            values = [float(part.text) for part in _listed(equation)]
             yield Equation(Numbers(values), subscripts, text=text, place=equation.place_at(0))
             return
         initial = node.find("init_eqn") or variable.node.find("init_eqn")
@@ -340,6 +353,11 @@ class _Reader:
         scope = Scope(self.names, node, variable, subscripts)
         for own, expression in read_cells(scope, lambda inner: _or_fault(inner, lambda: read(inner))):
             yield Equation(expression, own, text=text, place=node.place_at(0), places=MappingProxyType(scope.places))
+
+    def is_changed(self, variable: Variable) -> bool:
+        """Whether the value of a variable is not that of its equation alone."""
+        is_limited = variable.key in self.drains or self.is_limited(variable.node)
+        return variable.node.tag == "stock" or bool(variable.tables) or is_limited
 
     def is_limited(self, node: Node) -> bool:
         """Whether a stock or flow may not become negative."""
@@ -571,7 +589,7 @@ def _number_list(
     variable: Variable, named: Sequence[tuple[tuple[str, ...], Node]], found: Declarations
 ) -> Equation | None:
     """Return one equation for an array of which every cell is a number, as Vensim writes it."""
-    if variable.node.tag == "stock" or variable.tables or not named:
+    if not named:
         return None
     values: dict[tuple[str, ...], float] = {}
     for labels, part in named:
@@ -590,8 +608,10 @@ def _number_list(
 
 
 def _one_per_cell(variable: Variable, found: Declarations) -> list[tuple[tuple[str, ...], Node]] | None:
-    """Return a node for each cell of an array with an equation per cell in the order of its labels, as Vensim exports one."""
+    """Return a node for each cell of an array whose equations, one per cell as in Vensim's export, or list have the order of labels."""
     equations = [*variable.node.all("eqn")]
+    if len(equations) == 1 and _LIST.fullmatch(equations[0].text):
+        equations = _listed(equations[0])
     if len(equations) < 2 or not variable.dimensions:  # noqa: PLR2004 - one equation serves all cells
         return None
     cells = [*product(*(found.subscripts[name].keys for name in variable.dimensions))]
@@ -602,6 +622,11 @@ def _one_per_cell(variable: Variable, found: Declarations) -> list[tuple[tuple[s
         (labels, Node("element", {}, equation.place, [equation]))
         for labels, equation in zip(cells, equations, strict=False)
     ]
+
+
+def _listed(equation: Node) -> list[Node]:
+    """Return an equation for each number of a list."""
+    return [replace(equation, text=part) for part in re.split("[,;]", equation.text.strip().rstrip(";"))]
 
 
 def _says_yes(node: Node | None) -> bool:

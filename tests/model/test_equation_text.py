@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sdmodel.model import FUNCTIONS, REDUCTIONS, equation_text, evaluate
 from sdmodel.testing import tiny_model
+from sdmodel.vensim import mdl_text, model_from_text
 
 AROUND = 'd: North, South\nw = 1\nv = 2\n"a-b" = 3\nq[d] = 1, 2\nTable f((0,0),(1,1))\n'
 SAME = (
@@ -107,3 +108,27 @@ def test_parts_of_an_equation_have_a_place():
         "(v*w)^2": 26,
     }
     assert {place.line for place in equation.parts.values()} == {equation.place.line}
+
+
+def test_equations_with_data_are_written_as_they_were():
+    """Keywords, the times at which they read data, and conditions of the author that resemble those of raw data."""
+    text = """d: a, b
+e :RAW:
+f :RAW:
+t[d] :RAW:
+twice :RAW: := 2*e
+where :RAW: := IF THEN ELSE(e = :NA:, :NA:, f)
+total[d] :RAW: := SUM(t[d!])*t[d]
+filled :RAW: := X IF MISSING(e*2, 7)
+lines :INTERPOLATE: := 3*e
+held :HOLD BACKWARD: := e*GET DATA AT TIME(f, Time)
+mixed :RAW: := e*GET DATA AT TIME(f, Time)
+later = 3*GET DATA AT TIME(e, Time + 2)
+now = 3*GET DATA AT TIME(e, Time)
+summed := CUMULATE(f)"""
+    model = tiny_model(text)
+    again = model_from_text(mdl_text(model))
+    for element in model:
+        wanted, found = ([own.expression for own in each.equations] for each in (element, again[element.name]))
+        assert wanted == found, element.name
+    assert "where :RAW: :=\n\tIF THEN ELSE(e = :NA:, :NA:, f)\n" in mdl_text(model)

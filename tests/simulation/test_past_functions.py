@@ -173,6 +173,18 @@ def test_a_queue_hands_out_first_what_came_first(run):
             line.change(float(now["coming"]) * STEP, served * STEP, step=step)
 
 
+def test_each_label_of_a_queue_has_its_profile():
+    """One equation for all labels is the same as one for each."""
+    profiles = "side: left, right\nshape[left]((0,0),(1,1),(2,0))\nshape[right]((0,1),(1,0),(3,1))\nage[side] = QUEUE AGE AVERAGE(line[side])\n"
+    line = "line[{0}] = QUEUE FIFO(Time, 1, shape[{0}], 3, 2)"
+    together, apart = (
+        sd.simulate(tiny_model(profiles + "\n".join(map(line.format, sides))))["age"].values
+        for sides in (["side"], ["left", "right"])
+    )
+    assert np.array_equal(together, apart)
+    assert not np.array_equal(together[:, 0], together[:, 1])
+
+
 def test_elements_of_a_queue_keep_their_attributes(run):
     """What is handed out has a sum of attributes, and the attributes of those that wait change."""
     xs, ys = np.array(HUMPS, dtype=float).T

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 
 import sdmodel as sd
@@ -9,6 +12,7 @@ from sdmodel.errors import ModelError
 from sdmodel.model import Model
 from sdmodel.simulation import simulate
 from sdmodel.testing import build_xmile, model_text
+from sdmodel.vensim import with_data_files
 from sdmodel.xmile import read_xmile, read_xmile_sketch
 
 
@@ -45,9 +49,9 @@ SPECS = (
 )
 
 
-def read_export(variables: str, *, rest: str = "", specs: str = SPECS):
-    """Return the model in an export of Vensim's, and its notes."""
-    text = build_xmile(variables, specs=specs, rest=rest).replace("<xmile ", f'<xmile xmlns:vensim="{VENSIM}" ')
+def read_export(variables: str, *, specs: str = SPECS, **others: Any) -> Model:
+    """Return the model in an export of Vensim's."""
+    text = build_xmile(variables, specs=specs, **others).replace("<xmile ", f'<xmile xmlns:vensim="{VENSIM}" ')
     return read_xmile(text.encode(), "model.xmile")
 
 
@@ -95,6 +99,22 @@ def test_data_of_vensim_has_its_keyword_and_takes_its_points_from_files(tmp_path
         simulate(sd.read_model(model))
     again = sd.model_from_text(sd.mdl_text(sd.read_model(model)), str(tmp_path / "again.mdl"), data=text)
     assert simulate(again)["z"].values.tolist() == run["z"].values.tolist()
+
+
+def test_each_part_of_an_array_of_data_has_its_equation(tmp_path):
+    """Those without one take points."""
+    cells = ("a", ":RAW::=2*x"), ("b", ":RAW:"), ("c", ":INTERPOLATE::=3*x")
+    elements = "".join(f"<element subscript='{label}'><eqn>{text}</eqn></element>" for label, text in cells)
+    model = read_export(
+        "<aux name='x' vensim:kind='data'><eqn>:RAW:</eqn></aux>"
+        f"<aux name='y' vensim:kind='data'><dimensions><dim name='Letter'/></dimensions>{elements}</aux>",
+        dimensions={"Letter": "abc"},
+    )
+    table = tmp_path / "data.csv"
+    table.write_text("Time,x,y[b]\n0,1,7\n2,5,8\n")
+    run = simulate(with_data_files(model, [table]))
+    assert run["y"].values[0].tolist() == [2, 7, 3]
+    assert run["y"].values[1].tolist() == pytest.approx([math.nan, math.nan, 9], nan_ok=True)
 
 
 def test_what_vensim_exports_besides_a_model_is_noted():

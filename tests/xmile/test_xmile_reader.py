@@ -193,6 +193,39 @@ def test_outflows_of_a_non_negative_stock_take_what_there_is_in_their_order():
     assert run["b"].values.tolist() == [0, 5, 9, 11, 13]
 
 
+_LETTERS = "<dimensions><dim name='Letter'/></dimensions>"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        "<stock name='s'><eqn>10</eqn><inflow>i</inflow>OUT</stock><flow name='i'><eqn>2</eqn><multiplier>3</multiplier></flow>",
+        "<stock name='s'><eqn>10</eqn><netflow>2*three</netflow>OUT</stock><aux name='three'><eqn>3</eqn></aux>",
+        "<stock name='s'>DIM<eqn>10, 4</eqn><inflow>i</inflow>OUT</stock><flow name='i'>DIM<eqn>6</eqn></flow>",
+        "<stock name='s'>DIM<eqn>10</eqn><inflow>i</inflow>OUT</stock><flow name='i'>DIM<eqn>2</eqn><multiplier>3</multiplier></flow>",
+    ],
+)
+@pytest.mark.parametrize("asked", ["99", "99, 99"])
+def test_what_flows_into_a_non_negative_stock_counts_as_it_arrives(parts, asked):
+    """Converted to other units, as a net flow, and for each cell, however the cells are written."""
+    is_array = "DIM" in parts
+    flow = f"<flow name='o'>{'DIM' if is_array else ''}<eqn>{asked if is_array else 99}</eqn></flow>"
+    text = (parts + flow).replace("OUT", "<outflow>o</outflow><non_negative/>").replace("DIM", _LETTERS)
+    run = simulate(read_text(build_xmile(text, dimensions={"Letter": "ab"})))
+    first = run["o"].sel(letter="a") if is_array else run["o"]
+    assert first.values.tolist() == [16, 6, 6, 6, 6]
+    assert run["s"].values[1:].max() == run["s"].values.min() == 0
+
+
+def test_an_array_whose_cells_are_one_list():
+    """A stock starts with them, a flow that is not negative is limited, and what is no number is a fault."""
+    text = f"<stock name='s'>{_LETTERS}<eqn>1, 2</eqn><inflow>f</inflow></stock><flow name='f'>{_LETTERS}<eqn>-1, 3</eqn><non_negative/></flow>"
+    run = simulate(read_text(build_xmile(text, dimensions={"Letter": "ab"})))
+    assert run["s"].values[-1].tolist() == [1, 14]
+    with pytest.raises(ModelError, match="'x': ',' does not belong here"):
+        read_text(build_xmile(f"<aux name='x'>{_LETTERS}<eqn>1, e</eqn></aux>", dimensions={"Letter": "ab"}))
+
+
 def test_a_flow_with_more_dimensions_than_its_stock_is_summed():
     """As Stella takes it, also into a conveyor; a non-negative stock has its net flow limited then."""
     one, two = (

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from sympy import Expr, Indexed, Symbol
 
-from ..algebra import NA, Table, VensimFunction, make_reference, number, split_reference, transform
+from ..algebra import NA, Table, VensimFunction, make_reference, number, split_reference, transform, walk
 from ..functions.data import AT_TIME, TOTALLED
 from ..functions.table import FUNCTIONS
 from ..names import MARK, key
@@ -69,30 +69,30 @@ def computed_data(
     return value
 
 
-def without_reading(model: Model, expression: Expr) -> tuple[str, Expr] | None:
-    """Return the keyword of computed data and its expression with names of data, as the author wrote them; None for other expressions."""
-    keywords: set[str] = set()
+def data_equation(model: Model, expression: Expr) -> tuple[str, Expr] | None:
+    """Return what `computed_data` made an expression from: the keyword, and the expression with names of data; None for others."""
 
-    def plain(part: Expr) -> Expr | None:
-        keyword = data_keyword(model, part)
-        if keyword is None:
-            return None
-        keywords.add(keyword or ":INTERPOLATE:")
-        name, subscripts = split_reference(part.args[0])
-        return make_reference(name.removesuffix(_POINTS), *subscripts)
+    def data_behind(part: Expr) -> tuple[str, tuple[str, ...]] | None:
+        name, subscripts = split_reference(part) if isinstance(part, Symbol | Indexed) else ("", ())
+        return (name, subscripts) if points_name(name) in model.elements else None
 
-    written = transform(expression, plain)
-    while ":RAW:" in keywords and _is_missing_or(written):
-        written = written.args[2]
-    return (min(keywords), written) if keywords else None
+    found = (data_keyword(model, part) for part in walk(expression))
+    for keyword in sorted({own or ":INTERPOLATE:" for own in found if own is not None}):
 
+        def plain(part: Expr, keyword: str = keyword) -> Expr | None:
+            if data_keyword(model, part) is None or part != data_value(part.args[0], NOW, keyword):
+                return None
+            name, subscripts = split_reference(part.args[0])
+            return make_reference(name.removesuffix(_POINTS), *subscripts)
 
-def _is_missing_or(expression: Expr) -> bool:
-    """Whether an expression is `IF THEN ELSE(data = :NA:, :NA:, ...)`."""
-    if not isinstance(expression, VensimFunction) or expression.name != "IF THEN ELSE":
-        return False
-    condition, then, _ = expression.args
-    return bool(then == number(NA)) and isinstance(condition, VensimFunction) and bool(condition.args[1] == number(NA))
+        inner = [expression]
+        while isinstance(inner[-1], VensimFunction) and inner[-1].name == "IF THEN ELSE":
+            inner.append(inner[-1].args[2])
+        for own in inner:
+            written = transform(own, plain)
+            if written is not own and computed_data(written, keyword, data_behind) == expression:
+                return keyword, written
+    return None
 
 
 def data_keyword(model: Model, expression: Expr) -> str | None:
