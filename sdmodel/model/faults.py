@@ -140,7 +140,7 @@ class _Search:
     def bad_ranges(self) -> Iterator[Fault]:
         for name, own in self.model.subscripts.items():
             if name == TIME.key:
-                yield Fault(own.place, f"{own.name} is reserved by Vensim; give the range another name")
+                yield Fault(own.place, f"{own.name} is the name of the time of a run; give the range another name")
             for mapping in own.mappings:
                 target = self.model.subscripts.get(mapping.target)
                 if target is not None and not mapping.labels and len(target.keys) != len(own.keys):
@@ -151,7 +151,9 @@ class _Search:
     def taken_name(self, element: Element) -> Iterator[Fault]:
         """Report an element whose name already means something else."""
         if element.key == TIME.key:
-            yield Fault(element.place, f"{element.name} is reserved by Vensim; give this element another name")
+            yield Fault(
+                element.place, f"{element.name} is the name of the time of a run; give this element another name"
+            )
         elif element.key in self.ranges_and_labels:
             what = "subscript range" if element.key in self.model.subscripts else "label"
             yield Fault(element.place, f"'{element.name}' is the name of a {what} too; give one of them another name")

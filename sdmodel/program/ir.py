@@ -30,7 +30,8 @@ _COMPARISONS = MappingProxyType({"=": "oeq", "<>": "une", "<": "olt", "<=": "ole
 _APART = 8
 """This many numbers of a cell are read one by one as quickly as they are collected in registers."""
 _MANY = 5
-"""A row of as many registers is computed by registers anyway."""
+"""A row of as many registers is not unrolled."""
+_MOST_AXES = 100
 _LOOP_PARAMETERS = "ptr noalias %ws, ptr noalias %to, double %t, double %s, double %h"
 LOOP_ARGUMENTS = "ptr %ws, ptr %ws, double %t, double %s, double %h"
 """What a loop over cells takes: the workspace, which it reads, and where it writes; no cell that it writes is one that it reads."""
@@ -276,69 +277,44 @@ def loop_text(
 
     If `odd` is a type of numbers, the body keeps one at `%odd`, which is zero at first, and the function returns the last.
 
-    LLVM unrolls a short innermost loop, and then computes several rows at a time, whose numbers are not next to each other. A row
-    that fills some registers of `lanes` numbers, but not many, is therefore computed register by register; but cells of which
-    many numbers are `apart` in memory, not next to those of the next cell, one by one, unless divisions are worth more.
+    LLVM unrolls a short innermost loop. If the row fills registers of `lanes` numbers, it must fill them from the row then, and
+    not from several rows, whose numbers are not next to each other. Cells of which many numbers are `apart` from those of the next
+    cell are computed one by one, unless divisions are worth more.
     """
     *outer, (last, length) = axes
-    text = remark = ""
+    single = set[int]()  # axes along which LLVM must not compute cells together
+    if outer and 1 < lanes <= length < _MANY * lanes:
+        single.add(outer[-1][0])
     if lanes > 1 and apart >= max(_APART, 2 * sum("fdiv" in line for line in body)):
-        text, remark = _remark(name, 0, '"llvm.loop.vectorize.enable", i1 false')
-    if not remark and 1 < lanes <= length < _MANY * lanes:
-        text, lines = _by_register(name, axes, [*entry, *body], lanes, ", ptr %odd" if odd else "")
-        entry = []
-    else:
-        lines = _loop(f"%k{last}", 0, length, body, remark)
-    for axis, count in reversed(outer):
-        lines = _loop(f"%k{axis}", 0, count, lines)
+        single.add(last)
+    nodes = {axis: _MOST_AXES * int(name.rpartition("_")[2]) + axis for axis in single}
+    remarks = [
+        f'!{node} = distinct !{{!{node}, !{{!"llvm.loop.vectorize.enable", i1 false}}}}\n' for node in nodes.values()
+    ]
+    lines = [*body]
+    for axis, count in reversed(axes):
+        lines = _loop(f"%k{axis}", count, lines, f", !llvm.loop !{nodes[axis]}" if axis in nodes else "")
     before = [f"  %odd = alloca {odd}", f"  store {odd} zeroinitializer, ptr %odd"] if odd else []
     after = [f"  %last = load {odd}, ptr %odd"] if odd else []
     head = f"internal {odd or 'void'} @{name}({_LOOP_PARAMETERS}) nounwind noinline"
-    return text + _define(head, ["entry:", *before, *entry, *lines, *after], f"ret {odd} %last" if odd else "ret void")
+    whole = ["entry:", *before, *entry, *lines, *after]
+    return "".join(remarks) + _define(head, whole, f"ret {odd} %last" if odd else "ret void")
 
 
-def _by_register(
-    name: str, axes: Sequence[tuple[int, int]], lines: Sequence[str], lanes: int, odd: str
-) -> tuple[str, list[str]]:
-    """A function that computes one cell, and the loops that compute a row: of whole registers, and of smaller ones for the rest.
-
-    No loop is unrolled before LLVM has filled the registers.
-    """
-    last, length = axes[-1]
-    passed = [_LOOP_PARAMETERS.replace(" noalias", "") + odd, *(f"i64 %k{axis}" for axis, _ in axes[:-1])]
-    cell, sizes = f"void @{name}_cell", [lanes >> shift for shift in range(lanes.bit_length())]
-    head = f"internal {cell}({', '.join([*passed, f'i64 %k{last}'])}) nounwind alwaysinline"
-    texts, loops, begin = [_define(head, ["entry:", *lines])], list[str](), 0
-    for end in dict.fromkeys(length // size * size for size in sizes):
-        counter = f"%k{last}_{end}"
-        node, remark = _remark(name, len(texts), '"llvm.loop.unroll.disable"')
-        texts.append(node)
-        call = f"  call {cell}({', '.join([*passed, f'i64 {counter}'])})"
-        loops += _loop(counter, begin, end, [call], remark)
-        begin = end
-    return "".join(texts), loops
-
-
-def _remark(name: str, loop: int, says: str) -> tuple[str, str]:
-    """A line of the module, and an end of a loop's branch that refers to it, for what LLVM must know of a loop of a function."""
-    node = 8 * int(name.rpartition("_")[2]) + loop
-    return f"!{node} = distinct !{{!{node}, !{{!{says}}}}}\n", f", !llvm.loop !{node}"
-
-
-def _loop(counter: str, begin: int, end: int, body: Sequence[str], remark: str = "") -> list[str]:
-    """A loop in which a register counts from a number to the one before another; the remark is for LLVM."""
+def _loop(counter: str, length: int, body: Sequence[str], remark: str) -> list[str]:
+    """A loop in which a register counts from 0; the remark is for LLVM."""
     label = counter[1:]
     return [
         f"  br label %{label}_begin",
         f"{label}_begin:",
         f"  br label %{label}_body",
         f"{label}_body:",
-        f"  {counter} = phi i64 [ {begin}, %{label}_begin ], [ {counter}_next, %{label}_last ]",
+        f"  {counter} = phi i64 [ 0, %{label}_begin ], [ {counter}_next, %{label}_last ]",
         *body,
         f"  br label %{label}_last",
         f"{label}_last:",
         f"  {counter}_next = add i64 {counter}, 1",
-        f"  {counter}_more = icmp ult i64 {counter}_next, {end}",
+        f"  {counter}_more = icmp ult i64 {counter}_next, {length}",
         f"  br i1 {counter}_more, label %{label}_body, label %{label}_end{remark}",
         f"{label}_end:",
     ]

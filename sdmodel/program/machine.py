@@ -27,7 +27,7 @@ _VECTOR_ABI = (("avx512f", "e", 8), ("avx2", "d", 4), ("sse2", "b", 2))
 _WORTHWHILE = 500_000
 """Longer assembly than this, in characters, is not optimised for one member: it would take longer than it saves."""
 
-_OPTIMISED, _COMBINED, _INLINED, _LOOPS = "O1", "combined", "inlined", "O2 with loops"
+_OPTIMISED, _COMBINED, _INLINED, _LOOPS = "O1", "combined", "inlined", "O2 with loops and rows"
 """Passes of LLVM: the quick ones; those of a first run, which compute the same numbers; only those that are needed."""
 _QUICK, _BEST = 0, 2
 """How hard LLVM works to choose instructions."""
@@ -154,6 +154,7 @@ def _run_passes(module: Any, machine: Any, passes: str) -> None:
     """
     options = llvm.create_pipeline_tuning_options(speed_level=2 if passes == _LOOPS else 1)
     options.loop_vectorization = passes in {_OPTIMISED, _LOOPS}
+    options.slp_vectorization = passes == _LOOPS
     builder = llvm.create_pass_builder(machine, options)
     ready = passes in {_OPTIMISED, _LOOPS}
     manager = builder.getModulePassManager() if ready else llvm.create_new_module_pass_manager()

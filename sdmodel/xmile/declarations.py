@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from ..errors import Fault, Place, format_count
 from ..model import Subscript, SubscriptMapping, Table, key, nearest
 from .extensions import KIND
+from .measures import Measures, measures_of
 from .names import CLASH, label_of, name_key, plain_name, split_names, split_qualified
 from .scope import Gf, Macro, Variable
 from .tree import Node
@@ -40,7 +41,7 @@ class Declarations:
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     modules: int = 0
-    synonyms: list[tuple[str, ...]] = field(default_factory=list)
+    measures: Measures = field(default_factory=Measures)
 
     def fault(self, where: Place, what: str) -> None:
         """Add a fault."""
@@ -53,12 +54,7 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
     dims = [dim for part in root.all("dimensions") for dim in part.all("dim")]
     for dim in dims:
         _declare_dimension(dim, found)
-    for unit in (unit for part in root.all("model_units") for unit in part.all("unit")):
-        names = [
-            " ".join(name.split()) for name in (unit.attribute("name"), *(alias.text for alias in unit.all("alias")))
-        ]
-        if len(names) > 1 and not unit.is_set("disabled"):
-            found.synonyms.append(tuple(dict.fromkeys(names)))
+    found.measures = measures_of(root)
     for node in root.all("macro"):
         _declare_macro(node, found)
     for part in (part for data in root.all("data", "isee:data") for part in data.all("import")):

@@ -104,6 +104,8 @@ class Equations:
     added: list[Element] = field(default_factory=list)
     points: dict[str, Element] = field(default_factory=dict)
     lost: dict[str, list[str]] = field(default_factory=dict)
+    within_steps: list[str] = field(default_factory=list)
+    """Elements with pulses that may begin within a step of Runge-Kutta, as they do not in the model."""
     element: Element = field(init=False)
     binding: Binding = field(default_factory=dict)
     by_cell: bool = False
@@ -388,6 +390,15 @@ def _pulse(equations: Equations, start: Expr, width: Expr) -> tuple[str, int]:
     return f"(STEP(1, {first}) - STEP(1, {equations.write(start, _SUM)} + {lasting}))", _ATOM
 
 
+def _pulse_train(equations: Equations, start: Expr, width: Expr, interval: Expr, end: Expr) -> tuple[str, int]:
+    lasts = (Symbol("final_time"), Symbol("final_time") + Symbol("time_step"))
+    if width == 0 and end in lasts and interval.is_Number and interval > 0:
+        return f"PULSE(DT, {equations.write(start)}, {equations.write(interval)})", _ATOM
+    if equations.model.integrator not in ("euler", "diff"):
+        equations.within_steps.append(equations.element.name)
+    return _TRAIN(equations, start, width, interval, end)
+
+
 def _random(name: str, equations: Equations, bounds: tuple[Expr, Expr], arguments: Sequence[str], seed: Expr) -> str:
     """Return a call of a random function of XMILE, whose seed and bounds come last; bounds beyond all values are left out."""
     low, high = bounds
@@ -422,6 +433,10 @@ def _number_of_labels(equations: Equations, range_: Expr) -> tuple[str, int]:
     return number_text(len(labels_of(equations.model.subscripts, split_reference(range_)[0]))), _ATOM
 
 
+_TRAIN = _template(
+    "(IF TIME + DT/2 >= {0} AND TIME - DT/2 < {3} AND "
+    "(IF {2} = 0 THEN 0 ELSE (TIME + DT/2 - {0}) mod {2}) < MAX({1}, DT) THEN 1 ELSE 0)"
+)
 _REDUCTIONS = {"SUM": "SUM", "PROD": "PROD", "VMIN": "MIN", "VMAX": "MAX"}
 _SAME = frozenset({"ABS", "MIN", "MAX", "EXP", "LN", "SIN", "COS", "TAN", "ARCSIN", "ARCCOS", "ARCTAN", "STEP", "DELAY1", "DELAY3", "TREND"})  # fmt: skip
 """Functions with the same name, arguments and meaning."""
@@ -441,10 +456,7 @@ _FUNCTIONS: Mapping[str, Writer] = MappingProxyType(
         "XIDZ": _plain("SAFEDIV"),
         "RAMP": _ramp,
         "PULSE": _pulse,
-        "PULSE TRAIN": _template(
-            "(IF TIME + DT/2 >= {0} AND TIME - DT/2 < {3} AND "
-            "(IF {2} = 0 THEN 0 ELSE (TIME + DT/2 - {0}) mod {2}) < MAX({1}, DT) THEN 1 ELSE 0)"
-        ),
+        "PULSE TRAIN": _pulse_train,
         "GAME": lambda equations, x: equations.parts(x),
         "INITIAL": _plain("INIT"),
         "REINITIAL": _plain("INIT"),

@@ -34,6 +34,7 @@ from ..model import (
     data_value,
     divide,
     find_faults,
+    inverse,
     key,
     kind_of,
     labels_of,
@@ -90,7 +91,7 @@ def read_xmile(content: bytes, path: str) -> Model:
         elements=MappingProxyType(reader.elements()),
         subscripts=MappingProxyType(found.subscripts),
         groups=tuple(Group(name, comment) for name, comment in reader.groups.items()),
-        synonyms=tuple(found.synonyms),
+        synonyms=found.measures.synonyms,
         integrator=reader.integrator(),
         text=decode_text(content),
         sha256=hashlib.sha256(content).hexdigest(),
@@ -220,7 +221,11 @@ class _Reader:
             kind = "flow" if node.tag == "flow" and kind == "auxiliary" else kind
             element = Element(variable.name, kind, equations, variable.dimensions)
         return replace(
-            element, units=node.text_of("units"), range=_range(node), comment=_comment(node), group=self.group(variable)
+            element,
+            units=self.found.measures.spell(node.text_of("units")),
+            range=_range(node),
+            comment=_comment(node),
+            group=self.group(variable),
         )
 
     def group(self, variable: Variable) -> str:
@@ -496,7 +501,7 @@ class _Reader:
                     kind,
                     equations,
                     ranges,
-                    units=units_in_macro(variable.node.text_of("units"), macro.parameters),
+                    units=self.found.measures.spell(units_in_macro(variable.node.text_of("units"), macro.parameters)),
                     hidden=True,
                 )
             )
@@ -528,10 +533,10 @@ class _Reader:
                 self.root.place, "the file has no <sim_specs>; give the model its start, stop and time step"
             )
         else:
-            units = specs.attribute("time_units")
+            units = self.found.measures.spell(specs.attribute("time_units"))
         found = {}
         for name, tag in _SETTING_TAGS.items():
-            found[name] = number(self._specified(tag))
+            found[name] = self._specified(tag, elements)
         save = specs.attribute("save_interval") or specs.text_of("vensim:saveper") if specs else ""
         found["SAVEPER"] = number(float(save)) if _is_positive(save) else _TIME_STEP
         if save and not _is_positive(save) and name_key(save) not in ("time_step", "dt"):
@@ -541,7 +546,7 @@ class _Reader:
             own = elements.get(key(name))
             equation = Equation(
                 found[name],
-                text=f"{float(found[name]):g}" if found[name].is_Number else "TIME STEP",
+                text=f"{float(found[name]):g}" if found[name].is_Number else str(found[name]).replace("_", " "),
                 place=self._place(name),
             )
             if own is not None and name == "SAVEPER" and not save:
@@ -557,10 +562,14 @@ class _Reader:
         node = self.specs.find(_SETTING_TAGS[name]) if self.specs and name in _SETTING_TAGS else None
         return (node or self.specs or self.root).place
 
-    def _specified(self, tag: str) -> float:
+    def _specified(self, tag: str, elements: Mapping[str, Element]) -> Expr:
+        """Return a number, or the variable that Stella takes it from."""
         node = self.specs.find(tag) if self.specs else None
         if node is None:
-            return _DEFAULTS[tag]
+            return number(_DEFAULTS[tag])
+        named = elements.get(name_key(node.text))
+        if named is not None and not named.dimensions:
+            return inverse(make_reference(named.key)) if node.is_set("reciprocal") else make_reference(named.key)
         try:
             value = float(node.text)
         except ValueError:
@@ -568,11 +577,11 @@ class _Reader:
         if node.is_set("reciprocal") and value:
             value = 1 / value
         if not math.isfinite(value) or (tag == "dt" and value <= 0):
-            self.found.fault(
-                node.place_at(0), f"<{tag}> is '{node.text.strip()}'; write a number{' above 0' if tag == 'dt' else ''}"
-            )
-            return _DEFAULTS[tag]
-        return value
+            limit = " above 0" if tag == "dt" else ""
+            cure = f"write a number{limit}, or the name of a variable without subscripts"
+            self.found.fault(node.place_at(0), f"<{tag}> is '{node.text.strip():.60}'; {cure}")
+            return number(_DEFAULTS[tag])
+        return number(value)
 
 
 def _or_fault(scope: Scope, read: Callable[[], Expr]) -> Expr:

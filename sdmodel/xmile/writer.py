@@ -45,6 +45,7 @@ from ..model import (
 )
 from .diagrams import view_lines
 from .equations import FORWARD, CellsNeededError, Equations, attribute, identifier, named, shown_name
+from .measures import units_text
 
 _METHODS = {"euler": "Euler", "diff": "Euler", "rk2": "RK2", "rk2-auto": "RK2", "rk4": "RK4", "rk4-auto": "RK45"}
 _TYPES = {
@@ -144,6 +145,9 @@ class _Writer:
         for name, users in self.equations.lost.items():
             what = f"{name} has no counterpart in XMILE and keeps its name in {format_count(len(users), 'equation')}"
             self.notes.append(f"{what}, such as that of '{users[0]}'")
+        if late := self.equations.within_steps:
+            what = "by Runge-Kutta, a formula for PULSE TRAIN may change within a step, which it does not in the model"
+            self.notes.append(f"{what}; integrate by Euler's method, or compare the numbers of '{late[0]}'")
         if model.reality_checks:
             first, count = model.reality_checks[0].name, len(model.reality_checks)
             self.notes.append(f"Reality Checks have no counterpart in XMILE: {count} left out, such as '{first}'")
@@ -281,7 +285,7 @@ class _Writer:
                 end = "inflow" if sign > 0 else "outflow"
                 yield f"\t<{end}>{escape(identifier(flow.name), quote=False)}</{end}>"
         if element.units:
-            yield f"\t<units>{escape(element.units, quote=False)}</units>"
+            yield f"\t<units>{escape(units_text(element.units), quote=False)}</units>"
         if element.range is not None:
             low, high, step = element.range.minimum, element.range.maximum, element.range.step
             ends = [("min", low), ("max", high), ("sdmodel:step", step)]

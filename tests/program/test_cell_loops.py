@@ -176,7 +176,7 @@ def test_the_assembly_does_not_grow_with_the_cells():
         )
         return len(module_text(compile_program(model).layout, 1, host().mathematics))
 
-    assert length(200) < 1.3 * length(60)
+    assert length(200) < 1.3 * length(20)
 
 
 def test_loops_run_as_webassembly(monkeypatch):

@@ -255,6 +255,15 @@ def test_parts_of_a_workbook_that_no_number_depends_on_are_passed_over(edited):
     assert run["x"].values.ravel()[0] == 1
 
 
+def test_a_chart_sheet_without_a_chart_is_named(edited, tmp_path):
+    book = openpyxl.Workbook()
+    book.create_chartsheet("Chart")
+    book.save(tmp_path / "charts.xlsx")
+    assert "has a chart sheet without a chart, so it cannot be read; delete that sheet" in refusal(
+        tmp_path, "x = GET XLS CONSTANTS('charts.xlsx', 'Sheet', 'A1')"
+    )
+
+
 def test_a_workbook_in_the_strict_format_is_named(edited):
     """Openpyxl finds no sheets in it."""
     schemas = b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"

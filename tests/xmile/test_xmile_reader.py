@@ -9,7 +9,7 @@ from sdmodel.model import Model
 from sdmodel.simulation import simulate
 from sdmodel.testing import build_xmile
 from sdmodel.vensim import mdl_text, model_from_text
-from sdmodel.xmile import read_xmile
+from sdmodel.xmile import read_xmile, xmile_text
 
 
 def read_text(text: str) -> Model:
@@ -326,6 +326,55 @@ def test_settings_units_ranges_and_documentation_are_read():
     assert model["k"].comment == "First line\nsecond"
     assert (model["k"].units, model["k"].range.maximum, model["k"].group) == ("people/year", 5, "Policy levers")
     assert model.groups[0].comment == "What can change"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Per Year", "1/Years"),
+        ("people/(days*per_year)", "people/(days*(1/Years))"),
+        ("GtC per", "GtC per"),
+        ("per week", "1/week"),
+        ("square miles^2/GtC", "(Miles^2)^2/(Giga*tC)"),
+        ("£/(years-yr)", "£/(years*yr)"),
+        ('"CO2-eq"/m^-2', "CO2-eq/m^-2"),
+        ("old/loop/u10", "old/loop/u10"),
+    ],
+)
+def test_units_are_spelled_by_those_that_define_them(written, read):
+    """The standard: a unit with an equation is the same as its equation, and a hyphen multiplies."""
+    huge = "".join(f'<unit name="u{i}"><eqn>{"*".join([f"u{i + 1}"] * 40)}</eqn></unit>' for i in range(12))
+    units = (
+        '<model_units><unit name="Per Year"><eqn>1/Years</eqn></unit><units name="GtC"><eqn>Giga*tC</eqn></units><unit name="loop">'
+        '<eqn>loop</eqn></unit><unit name="square_miles"><eqn>Miles^2</eqn></unit><unit name="old" disabled="true"><eqn>x</eqn></unit>'
+        f"{huge}</model_units>"
+    )
+    text = build_xmile(f'<aux name="k"><eqn>2</eqn><units>{written}</units></aux>').replace(
+        "<model>", f"{units}<model>"
+    )
+    model = read_text(text)
+    assert model["k"].units == read
+    assert read_text(xmile_text(model).text)["k"].units == model["k"].units
+
+
+def test_the_short_names_of_units_of_time_are_known():
+    """Stella's own models use them without a definition; a definition of the file comes first."""
+    text = build_xmile('<aux name="k"><eqn>2</eqn><units>people/yr</units></aux>')
+    assert read_text(text).synonyms == (("year", "years", "yr"),)
+    own = '<model_units><unit name="yr" disabled="true"/></model_units><model>'
+    assert read_text(text.replace("<model>", own)).synonyms == ()
+
+
+def test_the_times_of_a_run_may_be_variables():
+    """As Stella 4 writes them; the name is that of the variable in the file."""
+    specs = '<sim_specs><start>0</start><stop>Last_Year</stop><dt reciprocal="true">STEPS</dt></sim_specs>'
+    text = build_xmile(
+        '<aux name="last\\nyear"><eqn>2 + 1</eqn></aux><aux name="steps"><eqn>2</eqn></aux>', specs=specs
+    )
+    assert simulate(read_text(text))["time"].values.tolist() == [0, 0.5, 1, 1.5, 2, 2.5, 3]
+    assert simulate(read_text(text), {"steps": 1})["time"].values.tolist() == [0, 1, 2, 3]
+    with pytest.raises(ModelError, match="<stop> is 'Last_Year'; write a number, or the name of a variable without"):
+        read_text(text.replace('name="last', 'name="first'))
 
 
 REFUSED = {

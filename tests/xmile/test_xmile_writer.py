@@ -305,3 +305,14 @@ def test_a_function_of_arrays_has_no_counterpart(call, name):
         ModelError, match=rf"tiny.mdl:\d+:1: 'x': XMILE has no counterpart of {name}, which works on arr"
     ):
         xmile_text(model)
+
+
+def test_pulses_begin_with_a_step_of_runge_kutta():
+    """Those of XMILE come back as they were; others are a formula, which a note names."""
+    equations = "Level = INTEG(train, 0)\ntrain = 3*PULSE TRAIN(1, {}, 2, FINAL TIME + TIME STEP)"
+    for width, same in ((0, True), (0.75, False)):
+        model = model_from_text(model_text(equations.format(width), final=4, step=0.5, integrator="rk4"))
+        written = xmile_text(model)
+        again = simulate(read_bytes(written.text.encode(), "m.stmx"))
+        assert bool(differences(simulate(model), again)) is not same
+        assert [note for note in written.notes if "'train'" in note] != [] or same

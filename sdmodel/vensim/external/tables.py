@@ -183,9 +183,10 @@ class _OpenXml(_Sheets):
     """A workbook in the format .xlsx, whose formulas and macros are not run."""
 
     def __init__(self, content: bytes) -> None:
-        size = 0
+        size, has_charts = 0, False
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as packed:
+                has_charts = any(name.startswith("xl/chartsheets/") for name in packed.namelist())
                 size = sum(part.file_size for part in packed.infolist())
             if size <= _MOST_BYTES:
                 self._content = content
@@ -193,6 +194,8 @@ class _OpenXml(_Sheets):
                 self._formulas: Any = None
         except Exception as error:  # openpyxl raises errors of many kinds for files that it cannot read
             message = f"the workbook cannot be read ({type(error).__name__}); save it again as .xlsx"
+            if has_charts and isinstance(error, AttributeError):
+                message = "the workbook has a chart sheet without a chart, so it cannot be read; delete that sheet"
             raise TableProblemError(message) from error
         if size > _MOST_BYTES:
             message = f"the workbook unpacks to {size / 2**30:.1f} GiB, more than 1 GiB; make it smaller"
