@@ -566,7 +566,7 @@ class _Reader:
         node = self.specs.find(tag) if self.specs else None
         if node is None:
             return number(_DEFAULTS[tag])
-        named = elements.get(name_key(node.text))
+        named = None if re.fullmatch(NUMBER, node.text) else elements.get(name_key(node.text))
         if named is not None and not named.dimensions:
             return inverse(make_reference(named.key)) if node.is_set("reciprocal") else make_reference(named.key)
         try:
