@@ -17,7 +17,8 @@ from .variables import data_variables
 
 def data_as_lookups(model: Model) -> Model:
     """Return the model with functions of lookups in place of functions of data; those stay that ask for more than a value at a time."""
-    data = {points.key: points for _, points in data_variables(model)}
+    if not (data := {points.key: points for _, points in data_variables(model)}):
+        return model
     elements = dict(model.elements)
 
     def reads(part: Expr) -> str:
