@@ -42,6 +42,7 @@ def limit_outflows(
     for variable in variables.values():
         for part in variable.node.all("outflow") if variable.node.tag == "stock" else ():
             drains.setdefault(key(variable.prefix + plain_name(part.text)), []).append(variable.key)
+    read: dict[str, list[str]] = {}
     for name, variable in variables.items():
         if variable.node.tag == "stock" and not variable.source and is_limited(variable.node) and name in elements:
             outflows = [key(variable.prefix + plain_name(part.text)) for part in variable.node.all("outflow")]
@@ -49,8 +50,10 @@ def limit_outflows(
             alone = all(
                 len(drains[flow]) == 1 and flow in elements and elements[flow].dimensions == shape for flow in outflows
             )
-            limited = _limit_flows(elements[name], outflows, elements) if alone else None
+            limited = _limit_flows(elements[name], outflows, elements, read) if alone else None
             elements |= _limit_net(name, elements) if limited is None else limited
+            for flow in outflows:
+                read.pop(flow, None)
     return elements
 
 
@@ -64,11 +67,16 @@ def _limit_net(name: str, elements: Mapping[str, Element]) -> dict[str, Element]
     return {name: replace(element, equations=tuple(map(limit, element.equations)))}
 
 
-def _limit_flows(stock: Element, outflows: Sequence[str], elements: Mapping[str, Element]) -> dict[str, Element] | None:
-    """Return the limited outflows, or None if the cells of their equations are not those of the stock's."""
+def _limit_flows(
+    stock: Element, outflows: Sequence[str], elements: Mapping[str, Element], read: dict[str, list[str]]
+) -> dict[str, Element] | None:
+    """Return the limited outflows, or None if the cells of their equations are not those of the stock's.
+
+    `read` takes what equations read, by key.
+    """
     changed: dict[str, Element] = {}
     for place, flow in enumerate(outflows):
-        depends = cache(lambda name, flow=flow: flow in _causes(name, elements))
+        depends = cache(lambda name, flow=flow: flow in _causes(name, elements, read))
         equations = []
         for equation in elements[flow].equations:
             own = equation.subscripts
@@ -109,14 +117,17 @@ def _rate_in(stock: Element, subscripts: tuple[str, ...]) -> Expr | None:
     return transform(rate, change)
 
 
-def _causes(name: str, elements: Mapping[str, Element]) -> set[str]:
+def _causes(name: str, elements: Mapping[str, Element], read: dict[str, list[str]]) -> set[str]:
     """Return what a variable depends on at the same time, itself included: a stock depends on nothing."""
     found, waiting = {name}, [name]
     while waiting:
         element = elements.get(waiting.pop())
         if element is None or element.kind == "stock":
             continue
-        for cause in (part for equation in element.equations for part in _references_of(equation.expression)):
+        if element.key not in read:
+            parts = (part for equation in element.equations for part in _references_of(equation.expression))
+            read[element.key] = [*dict.fromkeys(parts)]
+        for cause in read[element.key]:
             if cause not in found:
                 found.add(cause)
                 waiting.append(cause)
