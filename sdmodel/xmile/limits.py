@@ -23,7 +23,7 @@ from ..model import (
     transform,
     walk,
 )
-from .functions import TIMES, row
+from .functions import SETTINGS, TIMES, row
 from .names import plain_name
 from .scope import Variable
 from .tree import Node
@@ -134,20 +134,27 @@ def _causes(name: str, elements: Mapping[str, Element], read: dict[str, list[str
     return found
 
 
-def what_varies(
-    expression: Expr, elements: Mapping[str, Element], *, above: frozenset[str] = frozenset()
-) -> str | None:
+def what_varies(expression: Expr, elements: Mapping[str, Element]) -> str | None:
     """Return the name of something in an expression that varies in time, or None if it is the same at all times."""
-    for part in walk(expression):
-        if isinstance(part, VensimFunction) and (
-            part.row.reads_time or part.row.memory or part.row.expand or part.row.draws
-        ):
-            return part.name
+    if (call := _varying_call(expression)) is not None:
+        return call
+    read: dict[str, list[str]] = {}
     for name in _references_of(expression):
-        element = elements.get(name)
-        if element is None or name in above or element.kind not in ("constant", "auxiliary", "flow", "lookup"):
-            return name if element is None else element.name
-        for equation in element.equations if element.kind not in ("constant", "lookup") else ():
-            if what_varies(equation.expression, elements, above=above | {name}) is not None:
-                return element.name
+        if any(cause not in SETTINGS and _varies(elements.get(cause)) for cause in _causes(name, elements, read)):
+            return elements[name].name if name in elements else name
     return None
+
+
+def _varies(element: Element | None) -> bool:
+    """Whether a variable varies in time by itself: a stock, or one whose equations call what varies."""
+    if element is None or element.kind not in ("constant", "auxiliary", "flow", "lookup"):
+        return True
+    return any(_varying_call(equation.expression) is not None for equation in element.equations)
+
+
+def _varying_call(expression: Expr) -> str | None:
+    """Return the name of a function in an expression whose value depends on the time, on the past or on chance."""
+    calls = (part for part in walk(expression) if isinstance(part, VensimFunction))
+    return next(
+        (own.name for own in calls if own.row.reads_time or own.row.memory or own.row.expand or own.row.draws), None
+    )

@@ -308,6 +308,9 @@ def test_the_transit_time_of_a_conveyor_may_be_computed_if_it_does_not_change():
         '<flow name="on"><eqn>TIME</eqn></flow><flow name="off"/><aux name="years"><eqn>1</eqn></aux><aux name="time_on"><eqn>2*years{}</eqn></aux>'
     )
     assert simulate(read_text(build_xmile(belt.format(""))))["off"].values.tolist() == [3, 3, 1, 2, 3]
+    chain = "".join(f'<aux name="a{n}"><eqn>a{n - 1} + a{n - 1} - a{n - 1}*DT</eqn></aux>' for n in range(1, 2000))
+    long = belt.format(" - 1 + a1999").replace("<flow", f'<aux name="a0"><eqn>1</eqn></aux>{chain}<flow', 1)
+    assert simulate(read_text(build_xmile(long)))["off"].values.tolist() == [3, 3, 1, 2, 3]
     for varying in ("+ STEP(1, 3)", "+ 0*S", "+ RANDOM(0, 1)"):
         with pytest.raises(ModelError, match="the transit time of this conveyor changes, since 'time on' does"):
             read_text(build_xmile(belt.format(varying)))
