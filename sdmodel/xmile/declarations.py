@@ -198,8 +198,9 @@ def _note_left_out(variables: Node, found: Declarations) -> None:
 def _declare_module(node: Node, prefix: str, models: Mapping[str, Node], used: set[str], found: Declarations) -> None:
     name = plain_name(node.attribute("name"))
     wanted = name_key(node.attribute("model_name") or node.attribute("name"))
-    if node.attribute("resource"):
-        what = f"the module '{name}' is in the file '{node.attribute('resource')}', which is not opened"
+    file = node.attribute("resource") or ("" if wanted in models else node.attribute("url"))
+    if file:
+        what = f"the module '{name}' is in the file '{file:.200}', which is not opened"
         found.fault(node.place, f"{what}; put its <model> into this file")
     elif wanted not in models:
         close = nearest(name, [model.attribute("name") for model in models.values()])
