@@ -129,6 +129,7 @@ class _Reader:
         self.conveyors: dict[str, Variable] = {}
         self.unknown: set[str] = set()
         for variable in found.variables.values():
+            self.check_flows(variable)
             if (conveyor := variable.node.find("conveyor")) is not None:
                 self.add_conveyor(variable, conveyor)
             if next(variable.node.all("conveyor", "queue", "oven"), None) is not None:
@@ -160,6 +161,13 @@ class _Reader:
                     )
                 else:
                     self.found.variables[result.key] = result
+
+    def check_flows(self, stock: Variable) -> None:
+        """Report a stock among the flows of another."""
+        for part in stock.node.all("inflow", "outflow"):
+            flow = self.found.variables.get(key(stock.prefix + plain_name(part.text)))
+            if flow is not None and flow.node.tag == "stock":
+                self.found.fault(part.place_at(0), f"'{flow.name}' is a stock, not a flow; name a flow")
 
     def _behaviours(self, kind: str) -> Iterator[Node]:
         for node in (self.main, self.root):

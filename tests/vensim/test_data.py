@@ -111,6 +111,16 @@ def test_results_of_a_published_run_are_read(shared):
     )
 
 
+def test_a_table_may_have_titles_above(folder):
+    """Which may hold numbers, but no series; in a list, a name may begin with Time."""
+    assert plain(read(folder, "Prices\nSource: x, 2020\nTime (Year),A,B\n1,2,3\n", "t.csv")) == {
+        "A": [(1, 2)],
+        "B": [(1, 3)],
+    }
+    listed = read(folder, "variable,time,value\ntime to adjust,1,2\nb,1,3\n", "list.csv")
+    assert plain(listed) == {"time to adjust": [(1, 2)], "b": [(1, 3)]}
+
+
 FAULTS = {
     ("d.dat", ""): ("", "the file has no series"),
     ("d.dat", "1 2\nname\n"): (":1:1", "there is no name above this time and value"),
@@ -118,6 +128,8 @@ FAULTS = {
     ("t.csv", "Time,a\n1,2\n2,x\n"): (":3:1", "'x' is not a number; write numbers"),
     ("t.csv", "Time,a\nx,2\n"): (":2:1", "'x' is not a number"),
     ("t.csv", "Time,a\n1,2,3\n"): (":2:1", "the value '3' has no name above it"),
+    ("t.csv", "a,1,2\nTime,b\n1,2\n"): (":2:1", "here begins a table with times; delete the lines above it"),
+    ("t.csv", "a,1,2,3\n"): (":1:1", "'a' has a time and several values; write Time"),
     ("t.tab", "Time\t1\na\t2\t3\n"): (":2:1", "'' is not a number"),
 }
 

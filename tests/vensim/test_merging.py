@@ -259,6 +259,16 @@ def test_a_new_name_is_not_given_to_what_the_other_side_named_otherwise(change, 
     assert merge.conflicts == conflicts
 
 
+def test_a_new_name_that_a_macro_cannot_have_leaves_other_renamings():
+    """A name in quotes has no place for the dollar with which a macro names a variable of the model."""
+    macro = ":MACRO: USE(a)\nUSE = a*life$ ~~|\n:END OF MACRO:\n"
+    base = _side(("R: r1", f"{macro}R: r1"))
+    theirs = base.replace("level * k", "level * k * 2").replace("a*life$", "2*a*life$")
+    merge = _merge(base, re.sub(r"\blife\b(?!\$)", '"odd (life)"', base).replace("level", "stock"), theirs)
+    assert "x[R] = stock * k * 2" in merge.text
+    assert "USE = 2*a*life$" in merge.text
+
+
 def test_a_renaming_reaches_the_sketch_of_the_other_side():
     """An arrow and a word that the other side drew at a renamed variable stay with it."""
     drawn = BASE.replace("10,2,b,200,100", "10,2,b,250,130").replace("b = 2", "b = 3")

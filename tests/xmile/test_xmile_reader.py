@@ -417,6 +417,7 @@ FAULTS = {
     '<aux name="x"><eqn>x + 1</eqn></aux>': "x",
     '<stock name="x"><eqn>1</eqn><inflow>nothing</inflow></stock>': "'nothing' is not defined",
     '<stock name="x"><eqn>1</eqn><queue/></stock>': "a queue is not supported",
+    '<stock name="x"><eqn>1</eqn><inflow>y</inflow></stock><stock name="y"><eqn>2</eqn></stock>': "'y' is a stock, not a flow; name a flow",
     '<stock name="x"><eqn>1</eqn><outflow>y</outflow><conveyor><len>2</len><capacity>3</capacity></conveyor></stock><flow name="y"/>': "a conveyor with <capacity> is not supported",
     '<aux name="x"><gf><xpts>1,2</xpts><ypts>1</ypts></gf></aux>': "has 2 x and 1 y",
     '<aux name="x"><gf><xpts>1,b</xpts><ypts>1,2</ypts></gf></aux>': "'b' is not a number",

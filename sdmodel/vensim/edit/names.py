@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ...errors import Fault, ModelError
 from ...model import FUNCTIONS, REFUSED, UNFINISHED, WHOLE_EQUATIONS, Model, display_name, key, nearest, quote_name
@@ -72,10 +72,11 @@ class Renaming:
     is_label: bool
 
 
-def replace_names(mentions: Iterable[Mention], change: Renaming) -> list[Edit]:
+def replace_names(mentions: Iterable[Mention], *changes: Renaming) -> list[Edit]:
     """Return the edits that rename in a text."""
-    found = (mention for mention in mentions if change.is_label or not mention.bracketed)
-    return [Edit(mention.span, change.new) for mention in found if mention.key == change.old]
+    by_key = {change.old: change for change in changes}
+    found = ((mention, by_key[mention.key]) for mention in mentions if mention.key in by_key)
+    return [Edit(mention.span, change.new) for mention, change in found if change.is_label or not mention.bracketed]
 
 
 def label_keys(model: Model) -> frozenset[str]:
@@ -140,38 +141,39 @@ def _numbered_label(document: Document, label: str) -> str:
     return "is one of a numbered row of labels; list the labels one by one first"
 
 
-def rename_in_document(document: Document, change: Renaming) -> list[Edit]:
+def rename_in_document(document: Document, *changes: Renaming) -> list[Edit]:
     """Return the edits that rename in equations, the sketch, graphs and settings."""
     edits: list[Edit] = []
+    new = {change.old: change.new for change in changes}
     for segment in document.segments:
         text = document.text[segment.start : segment.end]
-        if segment.kind == "broken" and any(found.key == change.old for found in find_names(text)):
+        if segment.kind == "broken" and any(found.key in new for found in find_names(text)):
             what = "this part cannot be read, and it uses the name; correct it first"
             raise ModelError([Fault(document.place(segment.start), what)])
         pattern = _LINES.get(segment.kind)
         line = pattern.match(document.text, segment.start, segment.end) if pattern else None
-        if line and key(line["name"]) == change.old:
-            edits.append(_rename_span(document, Span(*line.span("name")), change))
+        if line and key(line["name"]) in new:
+            edits.append(_rename_span(document, Span(*line.span("name")), new[key(line["name"])]))
     for view in view_texts(document):
-        names = (record.name for record in view.records if record.name and record.shown == change.old)
-        edits += [_rename_span(document, name, change) for name in names]
-    return [*edits, *_in_equations(document, change)]
+        records = (record for record in view.records if record.name and record.shown in new)
+        edits += [_rename_span(document, record.name, new[record.shown]) for record in records if record.name]
+    return [*edits, *_in_equations(document, changes)]
 
 
-def _rename_span(document: Document, span: Span, change: Renaming) -> Edit:
+def _rename_span(document: Document, span: Span, new: str) -> Edit:
     """Return the edit that writes the new name and leaves the blanks after the old one."""
-    return Edit(Span(span.start, span.start + len(document.slice(span).rstrip())), change.new)
+    return Edit(Span(span.start, span.start + len(document.slice(span).rstrip())), new)
 
 
-def _in_equations(document: Document, change: Renaming) -> Iterator[Edit]:
+def _in_equations(document: Document, changes: Sequence[Renaming]) -> Iterator[Edit]:
     # macros use the model's names with a dollar after them
-    in_macros = Renaming(f"{change.old}$", f"{change.new}$", change.is_label)
+    in_macros = [replace(change, old=f"{change.old}$", new=f"{change.new}$") for change in changes]
     for grouped in grouped_segments(document.text, document.segments):
         segment = grouped.segment
         if segment.kind == "block":
             names = find_names(document.slice(segment.main), start=segment.main.start)
-            found = replace_names(names, in_macros if grouped.in_macro else change)
-            if found and grouped.in_macro and change.new.startswith('"'):
-                what = f"the macro uses '{in_macros.old}', and a name in quotes cannot have the dollar"
-                raise ModelError([Fault(document.place(found[0].span.start), f"{what}; choose a plain one")])
+            found = replace_names(names, *(in_macros if grouped.in_macro else changes))
+            if wrong := next((edit for edit in found if grouped.in_macro and edit.text.startswith('"')), None):
+                what = f"the macro uses '{document.slice(wrong.span)}', and a name in quotes cannot have the dollar"
+                raise ModelError([Fault(document.place(wrong.span.start), f"{what}; choose a plain one")])
             yield from found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, repeat, takewhile, zip_longest
@@ -30,6 +31,8 @@ _HEADER = re.compile(
     rf"\s*+(?P<name>(?:{QUOTED}|[^\"\[\]</\t]++)(?:\[(?:{QUOTED}|[^\"\[\]])*+\])?)\s*+(?:<[^<>]*>)?\s*+(?:/.*)?$"
 )
 _QUOTED = re.compile(QUOTED)
+_TIME = re.compile(r"\"?\s*+time\s*+(?:\([^()]*\)\s*+)?\"?\s*+$", re.IGNORECASE)
+"""The first cell of a table that has titles above, with or without a unit."""
 TIME_HEADING = re.compile(r"\"?\s*time\b", re.IGNORECASE)
 
 
@@ -100,9 +103,8 @@ def read_data(path: str | os.PathLike[str], content: bytes | None = None) -> Map
     lines = LINE_END.split(text)
     first = next((line for line in lines if line.strip()), "")
     mark = "," if Path(path).suffix.lower() == ".csv" and "\t" not in first else "\t"
-    head = _heading(lines, mark)
     try:
-        if head is not None:
+        if (head := _heading(lines, mark)) is not None:
             _read_table(reading, list(csv.reader(lines[head:], delimiter=mark)), head)
         elif what := _other_table(lines, mark):
             reading.fault(lines.index(first) + 1, what)
@@ -158,7 +160,11 @@ def _read_lines(reading: _Reading, lines: Sequence[str], mark: str) -> None:
         listed = _listed(line, mark)
         pair = _PAIR.match(line)
         if listed:
-            name, time, value = listed
+            name, (time, value, *others) = listed
+            if others:
+                reading.fault(
+                    number, f"'{name}' has a time and several values; write Time and the times above the table"
+                )
             reading.named(name, number).values[time] = value
         elif pair and current is None:
             reading.fault(number, "there is no name above this time and value; write the name of their series there")
@@ -166,6 +172,9 @@ def _read_lines(reading: _Reading, lines: Sequence[str], mark: str) -> None:
             reading.fault(number, f"'{line.split()[1]}' has a comma; write it with a point")
         elif pair and current is not None:
             current.values[parse_number(pair["time"])] = parse_number(pair["value"])
+        elif mark in line and _TIME.match(line.split(mark)[0]):
+            reading.fault(number, "here begins a table with times; delete the lines above it")
+            return
         elif (header := _HEADER.match(line)) and not _NUMBER.match(line):
             current = reading.named(header["name"], number, header.start("name") + 1)
         else:
@@ -174,14 +183,14 @@ def _read_lines(reading: _Reading, lines: Sequence[str], mark: str) -> None:
             reading.fault(number, what)
 
 
-def _listed(line: str, mark: str) -> tuple[str, float, float] | None:
-    """Return the name, time and value of a line that has all three; labels, if any, follow the name."""
+def _listed(line: str, mark: str) -> tuple[str, list[float]] | None:
+    """Return the name, and the time and value, of a line that has all three; labels, if any, follow the name."""
     parts = [part.strip() for part in next(csv.reader([line], delimiter=mark), []) if part.strip()]
     texts = list(takewhile(lambda part: not _NUMBER.match(part), parts))
-    numbers = parts[len(texts) :]
-    if not texts or len(numbers) < 2 or not all(map(_NUMBER.match, numbers[:2])):  # noqa: PLR2004 - time and value
+    numbers = list(map(parse_number, takewhile(_NUMBER.match, parts[len(texts) :])))
+    if not texts or len(numbers) < 2:  # noqa: PLR2004 - time and value
         return None
-    return join_name(display_name(texts[0]), tuple(texts[1:])), parse_number(numbers[0]), parse_number(numbers[1])
+    return join_name(display_name(texts[0]), tuple(texts[1:])), numbers
 
 
 def _is_heading(line: str, mark: str) -> bool:
@@ -191,11 +200,13 @@ def _is_heading(line: str, mark: str) -> bool:
 
 
 def _heading(lines: Sequence[str], mark: str) -> int | None:
-    """Return the place of the line that begins with Time and names columns; above it may be titles, but no numbers."""
+    """Return the place of the line that begins with Time and names columns; above it may be titles, but no series."""
+    titles = 0
     for place, line in enumerate(lines):
-        if TIME_HEADING.match(line) and mark in line:
+        if mark in line and (_TIME.match(line.split(mark)[0]) if titles else TIME_HEADING.match(line)):
             return place
-        if _PAIR.match(line) or any(map(_NUMBER.match, line.split(mark))):
+        titles += bool(line.strip())
+        if _PAIR.match(line) or _NUMBER.match(line.split(mark)[0]) or _listed(line, mark):
             return None
     return None
 
@@ -227,7 +238,8 @@ def _read_table(reading: _Reading, rows: list[list[str]], above: int) -> None:
     for name in (name for name, own in plain if own.count("[") != own.count("]")):
         reading.fault(start, f"the bracket in '{name.strip():.40}' is not closed; put a name with commas in quotes")
     columns = [reading.named(name, start) if name.strip() else None for name in header[1:]]
-    for name in (own.name for own in reading.series.values() if sum(own is column for column in columns) > 1):
+    counts = Counter(column.name for column in columns if column is not None)
+    for name in (name for name, count in counts.items() if count > 1):
         reading.fault(start, f"'{name}' is the heading of several columns; delete all but one")
     for number, (time, *values) in numbered[1:]:
         for column, cell in zip(chain(columns, repeat(None)), values):  # noqa: B905 - the first has no end

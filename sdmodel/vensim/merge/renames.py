@@ -23,20 +23,30 @@ def with_new_names(
     pairs = [find_renames(before, variables) if before.by_key else {} for variables in after]
     sides = [ours, theirs]
     for own, other in ((0, 1), (1, 0)):
+        changes = {}
         for old, new in pairs[own].items():
-            if old[0] or old not in after[other].by_key or _is_known(new[1], after[other]):
-                continue
-            named = after[own].by_key[new]
-            change = Renaming(old[1], quote_name(named.name), named.first.is_range)
-            try:
-                base, sides[other] = _renamed(base, change), _renamed(sides[other], change)
-            except ModelError:  # a part that cannot be read has the name
-                continue
+            if not old[0] and old in after[other].by_key and not _is_known(new[1], after[other]):
+                named = after[own].by_key[new]
+                changes[old] = Renaming(old[1], quote_name(named.name), named.first.is_range)
+        changes = _possible(changes, base, sides[other])
+        base, sides[other] = _renamed(base, changes), _renamed(sides[other], changes)
+        for old, change in changes.items():
             if _has_changed_users(old, before, after[other], pairs[other]):
-                notes.append(
-                    f"'{before.by_key[old].name}' is renamed {change.new}, also in what the other side changed"
-                )
+                shown = f"'{before.by_key[old].name}' is renamed {change.new}"
+                notes.append(f"{shown}, also in what the other side changed")
     return base, sides[0], sides[1]
+
+
+def _possible(changes: Mapping[Key, Renaming], *documents: Document) -> dict[Key, Renaming]:
+    """Return the changes without those of names that a part has which cannot be read, or a macro."""
+    for document in documents:
+        try:
+            rename_in_document(document, *changes.values())
+        except ModelError:
+            if len(changes) == 1:
+                return {}
+            return {old: change for old, change in changes.items() if _possible({old: change}, *documents)}
+    return dict(changes)
 
 
 def _is_known(name: str, variables: Variables) -> bool:
@@ -53,7 +63,9 @@ def _has_changed_users(name: Key, before: Variables, after: Variables, pairs: Ma
     )
 
 
-def _renamed(document: Document, change: Renaming) -> Document:
+def _renamed(document: Document, changes: Mapping[Key, Renaming]) -> Document:
+    if not changes:
+        return document
     renamed = Document(document.path, document.text, document.encoding)
-    renamed.change(rename_in_document(renamed, change))
+    renamed.change(rename_in_document(renamed, *changes.values()))
     return renamed
