@@ -58,6 +58,8 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
     for node in root.all("macro"):
         _declare_macro(node, found)
     for part in (part for data in root.all("data", "isee:data") for part in data.all("import")):
+        if part.attribute("enabled").lower() == "false":
+            continue
         name = part.attribute("resource") or part.attribute("worksheet") or part.text.strip()
         found.notes.append(f"data is not imported from '{name:.60}'; values are those of the file")
     models = [*root.all("model")]

@@ -132,5 +132,5 @@ def test_initial_values_exponents_and_delays_count_but_tables_orders_and_constan
 def test_only_vensim_marks_what_nothing_uses():
     """An XMILE file has no `:SUPPLEMENTARY`."""
     model = read_xmile(build_xmile('<aux name="k"><eqn>TIME</eqn></aux>').encode(), "m.stmx")
-    (found,) = (finding.message for finding in check_model(model).findings if finding.rule == "unused")
+    (found,) = (finding.message for finding in check_model(model) if finding.rule == "unused")
     assert found == "'k' is used by nothing; use it or delete it"
