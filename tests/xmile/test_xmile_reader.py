@@ -357,6 +357,27 @@ def test_units_are_spelled_by_those_that_define_them(written, read):
     assert read_text(xmile_text(model).text)["k"].units == model["k"].units
 
 
+def test_modules_of_modules_are_known_by_their_own_name():
+    """The standard has each name of a module once, so that `module.variable` is clear in any other; Stella writes connections so."""
+    connect = '<connect to="inner.x" from="far_data.y"/>'
+    module = '<model name="{}"><variables>{}</variables></model>'
+    models = "".join(
+        module.format(name, body)
+        for name, body in {
+            "first": f'<module name="inner">{connect}</module>',
+            "second": '<module name="far data"/>',
+            "inner": '<aux name="x" access="input"/><aux name="z"><eqn>x*2</eqn></aux>',
+            "far data": '<aux name="y" access="output"><eqn>7</eqn></aux>',
+        }.items()
+    )
+    root = '<module name="first"/><module name="second"/><aux name="all"><eqn>inner.z + far_data.y + first.inner.x</eqn></aux>'
+    text = build_xmile(root).replace("</xmile>", f"{models}</xmile>")
+    assert set(simulate(read_text(text))["all"].values) == {28}
+    twice = text.replace('<module name="second"/>', '<module name="second"/><module name="third" model_name="second"/>')
+    with pytest.raises(ModelError, match="names 'far_data.y', which is not defined; did you mean 'second.far data.y'"):
+        read_text(twice)
+
+
 def test_faults_of_units_name_no_function_that_the_file_lacks():
     """A stock and what may not become negative have none of Vensim's functions in their text."""
     text = build_xmile(
