@@ -292,8 +292,8 @@ def _saved(model: Model, program: Program, save: Iterable[str] | None) -> _Saved
     given = constants.rows - program.layout.first_input
     given[constants.undefined] = 0
     known.pop(next(iter(known)), None) if len(known) >= _MOST_SAVED else None
-    known[names] = _Saved(moving, constants, given)
-    return known[names]
+    known[names] = found = _Saved(moving, constants, given)
+    return found
 
 
 def _record(model: Model, inputs: Inputs, changes: Scenario, job: Job, timing: Timing) -> dict[str, Any]:
@@ -428,9 +428,8 @@ def _set_after_end(outcome: Outcome, timing: Timing, ends: NDArray[np.int64], va
 def _describe_not_finite(job: Job, inputs: Inputs, outcome: Outcome) -> str:
     """Describe what is not finite, one line per member; an auxiliary that is not finite for a while harms nothing else."""
     doubtful = blank_after_failure(job, outcome)
-    if not doubtful.size and not math.isfinite(
-        np.einsum("ijk->", outcome.values)
-    ):  # the quickest sum, without warnings
+    total = np.einsum("ijk->", outcome.values)  # the quickest sum, without warnings
+    if not doubtful.size and not math.isfinite(total):
         doubtful = np.flatnonzero(~np.isfinite(outcome.values).all(axis=(0, 1)))
     if not doubtful.size:
         return ""
