@@ -45,7 +45,7 @@ def format_signed(value: float, units: str = "") -> str:
     return f"{'+' if value > 0 else ''}{format_number(value, units)}"
 
 
-_ERROR_VALUE = re.compile(r"#[A-Z][A-Z/0_]+[!?]?")
+_ERROR_VALUE = re.compile(r"#(?:N/A|GETTING_DATA|[A-Z/0]+[!?])")
 _PERCENT = re.compile(r"([-+]?\d+(?:[.,]\d+)?)\s*%")
 _COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
 _SEPARATED = re.compile(r"[-+]?\d{1,3}(?:(?P<mark>[ ,.'_’\u00a0\u2009\u202f])\d{3})(?:(?P=mark)\d{3})*(?:[.,]\d+)?")

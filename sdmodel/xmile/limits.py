@@ -23,12 +23,10 @@ from ..model import (
     transform,
     walk,
 )
-from .functions import row
+from .functions import TIMES, row
 from .names import plain_name
 from .scope import Variable
 from .tree import Node
-
-_TIME_STEP = make_reference("time_step")
 
 
 def limit_outflows(
@@ -59,7 +57,7 @@ def limit_outflows(
 def _limit_net(name: str, elements: Mapping[str, Element]) -> dict[str, Element]:
     def limit(equation: Equation) -> Equation:
         rate, initial = equation.expression.args
-        most = negate(divide(make_reference(name, *equation.subscripts), _TIME_STEP))
+        most = negate(divide(make_reference(name, *equation.subscripts), TIMES["dt"]))
         return replace(equation, expression=row("INTEG", row("MAX", rate, most), initial))
 
     element = elements[name]
@@ -76,19 +74,18 @@ def _limit_flows(stock: Element, outflows: Sequence[str], elements: Mapping[str,
             own = equation.subscripts
             if (rate := _rate_in(stock, own)) is None:
                 return None
-            most = [divide(make_reference(stock.key, *own), _TIME_STEP)]
+            most = [divide(make_reference(stock.key, *own), TIMES["dt"])]
             for term, sign in signed_terms(rate):
                 is_outflow = isinstance(term, Symbol | Indexed) and split_reference(term)[0] in outflows
-                if not is_outflow and not any(map(depends, references_of(term))):
+                if not is_outflow and not any(map(depends, _references_of(term))):
                     most.append(term if sign > 0 else negate(term))
             most += [negate(make_reference(before, *own)) for before in outflows[:place]]
-            limit = add(*most) if len(most) > 1 else most[0]
-            equations.append(replace(equation, expression=row("MIN", equation.expression, limit)))
+            equations.append(replace(equation, expression=row("MIN", equation.expression, add(*most))))
         changed[flow] = replace(elements[flow], kind="flow", equations=tuple(equations))
     return changed
 
 
-def references_of(expression: Expr) -> list[str]:
+def _references_of(expression: Expr) -> list[str]:
     """Return the keys of the variables that an expression names."""
     return [split_reference(part)[0] for part in references_in(expression)]
 
@@ -119,7 +116,7 @@ def _causes(name: str, elements: Mapping[str, Element]) -> set[str]:
         element = elements.get(waiting.pop())
         if element is None or element.kind == "stock":
             continue
-        for cause in (part for equation in element.equations for part in references_of(equation.expression)):
+        for cause in (part for equation in element.equations for part in _references_of(equation.expression)):
             if cause not in found:
                 found.add(cause)
                 waiting.append(cause)
@@ -135,7 +132,7 @@ def what_varies(
             part.row.reads_time or part.row.memory or part.row.expand or part.row.draws
         ):
             return part.name
-    for name in references_of(expression):
+    for name in _references_of(expression):
         element = elements.get(name)
         if element is None or name in above or element.kind not in ("constant", "auxiliary", "flow", "lookup"):
             return name if element is None else element.name

@@ -52,7 +52,7 @@ from .declarations import NUMBER, Declarations, declarations_of, declare_variabl
 from .diagrams import views_of
 from .drafts import modernize
 from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_data, net_flow, units_in_macro
-from .functions import UnsupportedError, row
+from .functions import TIMES, UnsupportedError, row
 from .limits import limit_outflows, what_varies
 from .names import name_key, plain_name, quoted
 from .scope import Macro, Names, Scope, Variable
@@ -65,7 +65,6 @@ _CONTROL = "Control"
 _SETTING_TAGS = {"INITIAL TIME": "start", "FINAL TIME": "stop", "TIME STEP": "dt"}
 _DEFAULTS = {"start": 1.0, "stop": 13.0, "dt": 1.0}
 _LIST = re.compile(rf"{NUMBER}(?:[,;]{NUMBER})+;?\s*")
-_TIME_STEP = make_reference("time_step")
 _MOST_CALLS = 10_000
 """Maximum number of calls of macros with variables."""
 
@@ -390,7 +389,7 @@ class _Reader:
             if part.tag == "inflow" and multiplier is not None and multiplier.text.strip():
                 flow = multiply(flow, read_equation(scope, multiplier))
             terms.append(flow if part.tag == "inflow" else negate(flow))
-        return add(*terms) if len(terms) > 1 else terms[0] if terms else S.Zero
+        return add(*terms)
 
     # Conveyors
 
@@ -420,7 +419,7 @@ class _Reader:
             message = f"the conveyor '{stock.name}' has no transit time or no content; write <len> and <eqn>"
             raise UnsupportedError(message)
         time = read_equation(scope, length)
-        inflow = add(*terms) if len(terms) > 1 else terms[0] if terms else S.Zero
+        inflow = add(*terms)
         return row("DELAY FIXED", inflow, time, divide(read_equation(scope, content), time))
 
     def check_conveyors(self, elements: Mapping[str, Element]) -> None:
@@ -491,7 +490,7 @@ class _Reader:
                     for part in variable.node.all("inflow", "outflow")
                     if key(plain_name(part.text)) in own
                 ]
-                rate = add(*terms) if len(terms) > 1 else terms[0] if terms else S.Zero
+                rate = add(*terms)
                 expression = row("INTEG", rate, expression)
             equations = (Equation(expression, ranges, text=" ".join(equation.text.split()), place=variable.node.place),)
             kind = kind_of([expression])
@@ -538,7 +537,7 @@ class _Reader:
         for name, tag in _SETTING_TAGS.items():
             found[name] = self._specified(tag, elements)
         save = specs.attribute("save_interval") or specs.text_of("vensim:saveper") if specs else ""
-        found["SAVEPER"] = number(float(save)) if _is_positive(save) else _TIME_STEP
+        found["SAVEPER"] = number(float(save)) if _is_positive(save) else TIMES["dt"]
         if save and not _is_positive(save) and name_key(save) not in ("time_step", "dt"):
             self.found.notes.append(f"the saving interval '{save}' is not a number; every time step is saved")
         settings = {}
@@ -567,7 +566,7 @@ class _Reader:
         node = self.specs.find(tag) if self.specs else None
         if node is None:
             return number(_DEFAULTS[tag])
-        named = elements.get(name_key(node.text))
+        named = None if re.fullmatch(NUMBER, node.text) else elements.get(name_key(node.text))
         if named is not None and not named.dimensions:
             return inverse(make_reference(named.key)) if node.is_set("reciprocal") else make_reference(named.key)
         try:

@@ -532,8 +532,7 @@ def _refuse_slats(term: Term, scope: Scope) -> None:
 
 
 def _count(dimensions: Iterable[str]) -> Expr:
-    sizes = [row("ELMCOUNT", make_reference(name)) for name in dimensions]
-    return multiply(*sizes) if len(sizes) > 1 else sizes[0] if sizes else S.One
+    return multiply(*(row("ELMCOUNT", make_reference(name)) for name in dimensions))
 
 
 def _size(term: Term, scope: Scope) -> Expr:

@@ -28,6 +28,7 @@ CURES = {
     "#DIV/0!": "that is an error value; correct its formula, or leave it empty",
     "n/a": "do something",
     "#1": "do something",
+    "#US": "do something",
     "1.2.3": "do something",
 }
 

@@ -414,6 +414,8 @@ def test_the_times_of_a_run_may_be_variables():
     assert simulate(read_text(text), {"steps": 1})["time"].values.tolist() == [0, 1, 2, 3]
     with pytest.raises(ModelError, match="<stop> is 'Last_Year'; write a number, or the name of a variable without"):
         read_text(text.replace('name="last', 'name="first'))
+    number = build_xmile('<aux name="5"><eqn>2</eqn></aux>')
+    assert simulate(read_text(number))["time"].values[-1] == 5
 
 
 REFUSED = {
