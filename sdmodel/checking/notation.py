@@ -76,9 +76,11 @@ def find_unused(checked: CheckedModel) -> Iterator[Finding]:
     used = checked.used | {key(split_name(name)[0]) for name in checked.listed}
     if checked.model.reality_checks:
         used |= {key(RC_START_TIME)}
+    is_marked = not is_xmile(checked.model.text, checked.model.path)
+    cure = "use it, delete it, or mark it :SUPPLEMENTARY" if is_marked else "use it or delete it"
     for element in checked.elements:
         if element.key not in used and not element.supplementary:
-            what = f"'{element.name}' is used by nothing; use it, delete it, or mark it :SUPPLEMENTARY"
+            what = f"'{element.name}' is used by nothing; {cure}"
             yield Finding("warning", "unused", element.place, element.name, what)
 
 

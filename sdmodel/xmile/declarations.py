@@ -13,7 +13,7 @@ from ..model import Subscript, SubscriptMapping, Table, key, nearest
 from .extensions import KIND
 from .measures import Measures, measures_of
 from .names import CLASH, label_of, name_key, plain_name, split_names, split_qualified
-from .scope import Gf, Macro, Variable
+from .scope import Gf, Macro, Variable, by_module
 from .tree import Node
 
 KINDS = ("stock", "flow", "aux", "gf", "vensim:data")
@@ -41,6 +41,8 @@ class Declarations:
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     modules: int = 0
+    modules_in: list[tuple[Node, str]] = field(default_factory=list)
+    """All modules, each with what is before its name."""
     measures: Measures = field(default_factory=Measures)
 
     def fault(self, where: Place, what: str) -> None:
@@ -58,6 +60,8 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
     for node in root.all("macro"):
         _declare_macro(node, found)
     for part in (part for data in root.all("data", "isee:data") for part in data.all("import")):
+        if part.attribute("enabled").lower() == "false":
+            continue
         name = part.attribute("resource") or part.attribute("worksheet") or part.text.strip()
         found.notes.append(f"data is not imported from '{name:.60}'; values are those of the file")
     models = [*root.all("model")]
@@ -71,6 +75,9 @@ def declarations_of(root: Node) -> tuple[Declarations, Node | None]:
     for dim in dims:
         _map_dimension(dim, found)
     _declare_model(main, "", named, used, found)
+    nested = by_module(found.variables)
+    for module, prefix in found.modules_in:
+        _connect(module, prefix, found, nested)
     _note_placeholders(root, found)
     for name, node in named.items():
         if name not in used:
@@ -177,7 +184,7 @@ def _declare_model(node: Node, prefix: str, models: Mapping[str, Node], used: se
             _declare_group(group, prefix, found)
     for variables in node.all("variables"):
         for module in variables.all("module"):
-            _connect(module, prefix, found)
+            found.modules_in.append((module, prefix))
 
 
 def _note_left_out(variables: Node, found: Declarations) -> None:
@@ -198,8 +205,9 @@ def _note_left_out(variables: Node, found: Declarations) -> None:
 def _declare_module(node: Node, prefix: str, models: Mapping[str, Node], used: set[str], found: Declarations) -> None:
     name = plain_name(node.attribute("name"))
     wanted = name_key(node.attribute("model_name") or node.attribute("name"))
-    if node.attribute("resource"):
-        what = f"the module '{name}' is in the file '{node.attribute('resource')}', which is not opened"
+    file = node.attribute("resource") or ("" if wanted in models else node.attribute("url"))
+    if file:
+        what = f"the module '{name}' is in the file '{file:.200}', which is not opened"
         found.fault(node.place, f"{what}; put its <model> into this file")
     elif wanted not in models:
         close = nearest(name, [model.attribute("name") for model in models.values()])
@@ -356,12 +364,12 @@ def _declare_group(node: Node, prefix: str, found: Declarations) -> None:
             found.group_of[own] = name
 
 
-def _connect(module: Node, prefix: str, found: Declarations) -> None:
+def _connect(module: Node, prefix: str, found: Declarations, nested: Mapping[str, str]) -> None:
     """Connect the inputs of a module to the variables that they stand for."""
     inner = f"{prefix}{plain_name(module.attribute('name'))}."
     for connect in module.all("connect"):
-        target = _find(connect.attribute("to"), (inner, prefix, ""), found)
-        source = _find(connect.attribute("from"), (prefix, "", inner), found)
+        target = _find(connect.attribute("to"), (inner, prefix, ""), found, nested)
+        source = _find(connect.attribute("from"), (prefix, "", inner), found, nested)
         for name, own in ((connect.attribute("to"), target), (connect.attribute("from"), source)):
             if own is None:
                 close = nearest(name, [variable.name for variable in found.variables.values()])
@@ -371,12 +379,13 @@ def _connect(module: Node, prefix: str, found: Declarations) -> None:
             found.variables[target].source = source
 
 
-def _find(text: str, prefixes: tuple[str, ...], found: Declarations) -> str | None:
+def _find(text: str, prefixes: tuple[str, ...], found: Declarations, nested: Mapping[str, str]) -> str | None:
     """Return the key of a variable by its name in the first of some modules that has it; a period at the start means above."""
     parts = [part for part in split_qualified(text) if part]
     name = ".".join(plain_name(part) for part in parts)
     places = prefixes[1:] if text.startswith(".") and len(prefixes) > 1 else prefixes
-    return next((key(own + name) for own in (*places, *prefixes) if key(own + name) in found.variables), None)
+    known = (key(own + name) for own in (*places, *prefixes) if key(own + name) in found.variables)
+    return next(known, nested.get(key(name)))
 
 
 def _rename_labels(found: Declarations, main: Node) -> None:

@@ -53,6 +53,16 @@ class Macro:
     defaults: Mapping[str, str]
 
 
+def by_module(variables: Mapping[str, Variable]) -> Mapping[str, str]:
+    """Return the keys of variables in modules of modules by the name of their own module, which the standard allows once."""
+    found: dict[str, list[str]] = {}
+    for name, variable in variables.items():
+        outer, period, _ = variable.prefix.rstrip(".").rpartition(".")
+        if period:
+            found.setdefault(key(variable.name.removeprefix(f"{outer}.")), []).append(name)
+    return {short: names[0] for short, names in found.items() if len(names) == 1}
+
+
 @dataclass(slots=True)
 class Names:
     """What all equations of a file share: what it declares, and what is collected while they are read.
@@ -69,6 +79,10 @@ class Names:
     faults: list[Fault] = field(default_factory=list)
     parts: int = 0
     calls: int = 0
+    nested: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.nested = by_module(self.variables)
 
     def fault(self, where: Place, what: str) -> None:
         """Add a fault."""
@@ -127,7 +141,8 @@ class Scope:
             if "." in text
             else (key(self.owner.prefix + own),)
         )
-        return next((name for name in found if name in self.names.variables), None)
+        nested = None if absolute else self.names.nested.get(own)
+        return next((name for name in found if name in self.names.variables), nested)
 
     def table(self, text: str) -> Variable | None:
         """Return the variable whose graphical function a name means: that of its source for an input of a module; or None."""

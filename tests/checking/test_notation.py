@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdmodel.checking import check_model
-from sdmodel.testing import tiny_model
+from sdmodel.testing import build_xmile, tiny_model
+from sdmodel.xmile import read_xmile
 
 # the equation of `x`, and what the finding says
 FORMS = {
@@ -126,3 +127,10 @@ def test_initial_values_exponents_and_delays_count_but_tables_orders_and_constan
     messages = _messages(equation, "buried-number")
     assert len(messages) == bool(number)
     assert not number or f"number {number} in" in messages[0]
+
+
+def test_only_vensim_marks_what_nothing_uses():
+    """An XMILE file has no `:SUPPLEMENTARY`."""
+    model = read_xmile(build_xmile('<aux name="k"><eqn>TIME</eqn></aux>').encode(), "m.stmx")
+    (found,) = (finding.message for finding in check_model(model) if finding.rule == "unused")
+    assert found == "'k' is used by nothing; use it or delete it"

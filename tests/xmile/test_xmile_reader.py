@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sdmodel.errors import ModelError
-from sdmodel.model import Model
+from sdmodel.model import Model, check_units
 from sdmodel.simulation import simulate
 from sdmodel.testing import build_xmile
 from sdmodel.vensim import mdl_text, model_from_text
@@ -360,6 +360,45 @@ def test_units_are_spelled_by_those_that_define_them(written, read):
     assert read_text(xmile_text(model).text)["k"].units == model["k"].units
 
 
+def test_modules_of_modules_are_known_by_their_own_name():
+    """The standard has each name of a module once, so that `module.variable` is clear in any other; Stella writes connections so."""
+    connect = '<connect to="inner.x" from="far_data.y"/>'
+    module = '<model name="{}"><variables>{}</variables></model>'
+    models = "".join(
+        module.format(name, body)
+        for name, body in {
+            "first": f'<module name="inner">{connect}</module>',
+            "second": '<module name="far data"/>',
+            "inner": '<aux name="x" access="input"/><aux name="z"><eqn>x*2</eqn></aux>',
+            "far data": '<aux name="y" access="output"><eqn>7</eqn></aux>',
+        }.items()
+    )
+    root = '<module name="first"/><module name="second"/><aux name="all"><eqn>inner.z + far_data.y + first.inner.x</eqn></aux>'
+    text = build_xmile(root).replace("</xmile>", f"{models}</xmile>")
+    assert set(simulate(read_text(text))["all"].values) == {28}
+    twice = text.replace('<module name="second"/>', '<module name="second"/><module name="third" model_name="second"/>')
+    with pytest.raises(
+        ModelError, match="names 'far_data.y', which is not defined; did you mean '(second|third).far data.y'"
+    ):
+        read_text(twice)
+
+
+def test_faults_of_units_name_no_function_that_the_file_lacks():
+    """A stock and what may not become negative have none of Vensim's functions in their text."""
+    text = build_xmile(
+        '<stock name="S"><eqn>1</eqn><inflow>f</inflow><outflow>g</outflow><non_negative/><units>kg</units></stock><aux name="a"><eqn>1</eqn>'
+        '<units>kg</units></aux><flow name="f"><eqn>a</eqn><non_negative/><units>kg/day</units></flow><flow name="g"><eqn>a*2</eqn>'
+        "<non_negative/><units>kg/day</units></flow><aux name='h'><eqn>MAX(0, a)</eqn><units>day</units></aux>",
+        specs='<sim_specs time_units="days"><start>0</start><stop>2</stop></sim_specs>',
+    )
+    messages = [found.message.partition(";")[0] for found in check_units(read_text(text)).mismatches]
+    assert sorted(messages) == [
+        "'a' is in kg and not in kg/day",
+        "'a', the x2 of MAX, is in kg and not in day",
+        "'a*2' is in kg and not in kg/day",
+    ]
+
+
 def test_the_short_names_of_units_of_time_are_known():
     """Stella's own models use them without a definition; a definition of the file comes first."""
     text = build_xmile('<aux name="k"><eqn>2</eqn><units>people/yr</units></aux>')
@@ -419,6 +458,7 @@ FAULTS = {
     '<aux name="x"><eqn>SUM(z[1:TIME])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "changes during a run",
     '<module name="gone"/>': "has no <model> with the name 'gone'",
     '<module name="far" resource="../far.xmile"/>': "which is not opened",
+    '<module name="far" url="D:/far.itmx"/>': "is in the file 'D:/far.itmx', which is not opened",
     '<flow name="f"><eqn>1</eqn><stock name="s"><eqn>1</eqn></stock></flow>': "close <flow> before it",
     '<aux name="x"><eqn>' + "(" * 300 + "1" + ")" * 300 + "</eqn></aux>": "nests too deep",
 }

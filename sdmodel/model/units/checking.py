@@ -332,7 +332,14 @@ class _Site:
         return self.check.words.text(self.check.unknowns.resolve(unit))
 
     def source(self, part: Expr) -> str:
+        """Return the text of a part, without the limit 0 that XMILE sets outside of the equation."""
+        if isinstance(part, VensimFunction) and part.name == "MAX" and part.args[0] == 0 and not self.is_written("MAX"):
+            part = part.args[1]
         return equation_text(self.check.model, part)
+
+    def is_written(self, function: str) -> bool:
+        """Whether an equation may have the name of a function, which in XMILE a stock or a limit does not."""
+        return function in self.equation.text.upper() or not self.equation.text
 
     def report(self, place: Place, whole: Expr, left: Form, right: Form, what: str) -> None:
         """Record that a sub-expression expects one unit and has another, and what would give it the expected one."""
@@ -450,7 +457,8 @@ def _call(call: Expr, row: FunctionRow, site: _Site, context: Form | None) -> Fo
         needed = _filled(pattern, meaning)
         if not site.check.unknowns.is_literal(unit) and not site.same(needed, unit):
             unsure |= set(pattern)
-            what = f"'{site.source(part)}', the {argument} of {row.name}, is in {site.text(unit)} and not in {site.text(needed)}"
+            role = f", the {argument} of {row.name}," if site.is_written(row.name) else ""
+            what = f"'{site.source(part)}'{role} is in {site.text(unit)} and not in {site.text(needed)}"
             site.report(site.place(part, call), call, needed, unit, what)
     if rule.result is None or not (unsure - {"t"}).isdisjoint(rule.result):
         return site.check.unknowns.fresh()
