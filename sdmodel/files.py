@@ -581,8 +581,8 @@ def read_text(path: str | os.PathLike[str], *, error: type[FaultsError], wanted:
     return text_of(read_bytes(path, error=error, wanted=wanted), path, error=error, wanted=wanted)
 
 
-_PACKAGES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-"""What workbooks and similar files begin with."""
+ZIP_MARK, OLE_MARK = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+"""What .xlsx files and other packages begin with, and what .xls files and others of that time do."""
 
 
 def text_of(content: bytes, path: str | os.PathLike[str], *, error: type[FaultsError], wanted: str = "a file") -> str:
@@ -590,8 +590,12 @@ def text_of(content: bytes, path: str | os.PathLike[str], *, error: type[FaultsE
     text = decode_text(content).removeprefix("\ufeff")
     name = os.fspath(path)
     if "\x00" in text:
-        is_packed = content.startswith(_PACKAGES)
-        what = "this is a workbook or another package, not text; save what it has as .csv" if is_packed else ""
+        is_packed = content.startswith((ZIP_MARK, OLE_MARK))
+        what = (
+            "this is a workbook or another package, not text; save what it has as text, such as .csv"
+            if is_packed
+            else ""
+        )
         raise error([Fault(name, what or f"this is not text; name {wanted} that is, best in UTF-8")])
     if conflicts := conflicts_in(text):
         raise error([Fault(Place(name, 1 + len(LINE_END.findall(text, 0, at))), CONFLICT) for at in conflicts])

@@ -188,7 +188,7 @@ SERIES = {
     "Time,y[a,b]\n2000,1,2\n": "1:1: the bracket in 'y[a' is not closed; put a name with commas in quotes",
     "Time,x,X\n2000,1,2\n": "1:1: 'x' is the heading of several columns; delete all but one",
     "x\n2000 1\n2001 1,5\n": "3:1: '1,5' has a comma; write it with a point",
-    "PK\x03\x04": "this is a workbook or another package, not text; save what it has as .csv",
+    "PK\x03\x04": "this is a workbook or another package, not text; save what it has as text, such as .csv",
 }
 
 

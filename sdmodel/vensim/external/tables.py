@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...files import decode_text
+from ...files import OLE_MARK, ZIP_MARK, decode_text
 from ...model import nearest
 from ...numerals import number_cure
 from ..read.syntax import parse_number
@@ -22,7 +22,6 @@ _MOST_BYTES = 2**30
 """Maximum size of a workbook when it is unpacked."""
 _LINES_CHECKED = 50
 """Number of lines in which the separator is looked for."""
-_ZIP, _OLD = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _AREA = re.compile(
     r"(?:'(?P<quoted>(?:[^']|'')+)'|(?P<plain>[^!']+))!\$?(?P<first>[A-Z]+\$?\d+)(?::\$?(?P<last>[A-Z]+\$?\d+))?$"
 )
@@ -330,12 +329,12 @@ def open_workbook(content: bytes, delimiter: str) -> Workbook:
     if other := "a web page" if _WEB_PAGE.match(content) else _other_format(content):
         message = f"the file is {other}, which is not read; save it as .xlsx in a spreadsheet program"
         raise TableProblemError(message)
-    if content.startswith(_OLD) and _ENCRYPTED in content:
+    if content.startswith(OLE_MARK) and _ENCRYPTED in content:
         message = "the workbook is protected by a password; save it without"
         raise TableProblemError(message)
-    if content.startswith(_ZIP):
+    if content.startswith(ZIP_MARK):
         return _OpenXml(content)
-    return _OldExcel(content) if content.startswith(_OLD) else Workbook(content, delimiter)
+    return _OldExcel(content) if content.startswith(OLE_MARK) else Workbook(content, delimiter)
 
 
 @contextlib.contextmanager
