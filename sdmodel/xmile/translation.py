@@ -314,6 +314,7 @@ def _subscript(term: Term, dimension: str, scope: Scope) -> str:
 
 def _range_of(term: Term, own: Subscript, scope: Scope) -> str:
     """Return the mark of a dimension with the labels from one to another, `a:b`; it is added if there is none yet."""
+    ranges = scope.names.subscripts
     if not scope.marks:
         message = "a range a:b is for SUM, MEAN, MIN, MAX and similar functions; name a label"
         raise LooseArrayError(message)
@@ -330,7 +331,9 @@ def _range_of(term: Term, own: Subscript, scope: Scope) -> str:
         message = f"the range goes from '{own.labels[first]}' back to '{own.labels[last]}'; exchange them"
         raise UnsupportedError(message)
     name = f"{own.name} {labels[0]} to {labels[-1]}"
-    scope.names.subscripts.setdefault(key(name), Subscript(name, labels, place=own.place))
+    while key(name) in scope.names.variables or (key(name) in ranges and ranges[key(name)].labels != labels):
+        name += " 2"
+    ranges.setdefault(key(name), Subscript(name, labels, place=own.place))
     return f"{key(name)}{MARK}"
 
 

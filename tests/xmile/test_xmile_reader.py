@@ -217,6 +217,14 @@ def test_what_flows_into_a_non_negative_stock_counts_as_it_arrives(parts, asked)
     assert run["s"].values[1:].max() == run["s"].values.min() == 0
 
 
+def test_a_part_of_an_array_takes_no_name_of_the_file():
+    """Neither that of a variable nor that of a dimension with other labels, also when the model is written as Vensim's."""
+    text = f"<aux name='x'>{_LETTERS}<eqn>1, 2, 4</eqn></aux><aux name='y'><eqn>SUM(x[a:b]) + 10*SUM(x[b:c])</eqn></aux><aux name='Letter a to b'><eqn>9</eqn></aux>"
+    model = read_text(build_xmile(text, dimensions={"Letter": "abc", "Letter b to c": "pq"}))
+    for own in (model, model_from_text(mdl_text(model))):
+        assert simulate(own)["y"].values.tolist() == [63] * 5
+
+
 def test_an_array_whose_cells_are_one_list():
     """A stock starts with them, a flow that is not negative is limited, and what is no number is a fault."""
     text = f"<stock name='s'>{_LETTERS}<eqn>1, 2</eqn><inflow>f</inflow></stock><flow name='f'>{_LETTERS}<eqn>-1, 3</eqn><non_negative/></flow>"
