@@ -55,12 +55,13 @@ _NEXT_TO_WHOLE = 1e-6
 
 @dataclass
 class _Builder:
-    """Expands a model equation by equation; `elements` are those so far, `cells` the number of cells of the hidden ones."""
+    """Expands a model equation by equation; `elements` are those so far, `kept` the number of hidden ones, and `cells` of their cells."""
 
     model: Model
     start: Start
     elements: dict[str, Element] = field(default_factory=dict)
     cells: int = 0
+    kept: int = 0
     element: Element = field(init=False)
     equation: Equation = field(init=False)
     serials: Iterator[int] = field(init=False)
@@ -203,8 +204,8 @@ class _Builder:
         subscripts: tuple[str, ...],
         exceptions: tuple[tuple[str, ...], ...],
     ) -> None:
-        self.cells += count_cells(self.model.subscripts, subscripts)
-        most = MOST_CELLS if self.cells > MOST_CELLS else MOST_HIDDEN if len(self.elements) > MOST_HIDDEN else 0
+        self.cells, self.kept = self.cells + count_cells(self.model.subscripts, subscripts), self.kept + 1
+        most = MOST_CELLS if self.cells > MOST_CELLS else MOST_HIDDEN if self.kept > MOST_HIDDEN else 0
         if most:
             what = f"the delays and smooths come to more than {most:,} hidden stocks with '{self.element.name}'"
             raise ModelError([Fault(self.equation.place, f"{what}; lower their order, or use DELAY FIXED")])

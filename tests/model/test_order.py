@@ -94,3 +94,12 @@ def test_shared_sum_is_computed_once():
     found = plan(tiny_model("d: (a1-a9)\ne: (b1-b9)\nx[d,e] = Time\ny[d,e] = x[d,e] / SUM(x[d!,e])"))
     hidden = [assignment.cell for assignment in found.step if found.model.elements[assignment.cell.key].hidden]
     assert len(hidden) == 9
+
+
+def test_only_what_delays_expand_to_counts_as_hidden(monkeypatch):
+    """However many other elements a model has."""
+    monkeypatch.setattr("sdmodel.model.expansion.MOST_HIDDEN", 5)
+    others = "\n".join(f"x{n} = {n}" for n in range(20))
+    assert "y#1" in {own.cell.key for own in plan(tiny_model(f"{others}\ny = SMOOTH(Time, 3)")).stocks}
+    with pytest.raises(ModelError, match="more than 5 hidden stocks with 'y'"):
+        plan(tiny_model("y = DELAY N(Time, 9, 0, 6)"))
