@@ -14,7 +14,6 @@ from ..model import (
     VensimFunction,
     add,
     divide,
-    key,
     make_reference,
     negate,
     references_in,
@@ -24,7 +23,6 @@ from ..model import (
     walk,
 )
 from .functions import SETTINGS, TIMES, row
-from .names import plain_name
 from .scope import Variable
 from .tree import Node
 
@@ -40,12 +38,12 @@ def limit_outflows(
     """
     drains: dict[str, list[str]] = {}
     for variable in variables.values():
-        for part in variable.node.all("outflow") if variable.node.tag == "stock" else ():
-            drains.setdefault(key(variable.prefix + plain_name(part.text)), []).append(variable.key)
+        for flow in variable.outflows if variable.node.tag == "stock" else ():
+            drains.setdefault(flow, []).append(variable.key)
     read: dict[str, list[str]] = {}
     for name, variable in variables.items():
         if variable.node.tag == "stock" and not variable.source and is_limited(variable.node) and name in elements:
-            outflows = [key(variable.prefix + plain_name(part.text)) for part in variable.node.all("outflow")]
+            outflows = variable.outflows
             shape = elements[name].dimensions
             alone = all(
                 len(drains[flow]) == 1 and flow in elements and elements[flow].dimensions == shape for flow in outflows

@@ -132,8 +132,7 @@ class _Reader:
             if (conveyor := variable.node.find("conveyor")) is not None:
                 self.add_conveyor(variable, conveyor)
             if next(variable.node.all("conveyor", "queue", "oven"), None) is not None:
-                outflows = {key(variable.prefix + plain_name(part.text)) for part in variable.node.all("outflow")}
-                self.unknown |= outflows - self.conveyors.keys()
+                self.unknown |= set(variable.outflows) - self.conveyors.keys()
         self.groups: dict[str, str] = dict(found.groups)
         specs = [part for node in (main, root) for part in node.all("sim_specs")]
         self.specs = specs[0] if specs else None
@@ -142,10 +141,10 @@ class _Reader:
             for kind in ("stock", "flow")
         }
         self.drains = {
-            key(variable.prefix + plain_name(part.text))
+            flow
             for variable in found.variables.values()
             if variable.node.tag == "stock" and self.is_limited(variable.node)
-            for part in variable.node.all("outflow")
+            for flow in variable.outflows
         }
 
     def declare_results(self) -> None:
@@ -395,7 +394,7 @@ class _Reader:
 
     def add_conveyor(self, stock: Variable, conveyor: Node) -> None:
         """Remember the outflow of a conveyor, which has no equation of its own; what DELAY cannot do is refused."""
-        outflows = [*stock.node.all("outflow")]
+        outflows = stock.outflows
         refused = [part for part in conveyor.children if part.tag != "len" and part.text.strip()]
         if refused or len(outflows) != 1 or conveyor.find("len") is None:
             limit = (
@@ -408,7 +407,7 @@ class _Reader:
             cure = "only a conveyor with a transit time and one outflow is; model the rest with stocks and DELAY"
             self.found.fault(conveyor.place, f"'{stock.name}': a conveyor {limit} is not supported; {cure}")
             return
-        self.conveyors[key(stock.prefix + plain_name(outflows[0].text))] = stock
+        self.conveyors[outflows[0]] = stock
 
     def belt_end(self, stock: Variable, scope: Scope) -> Expr:
         """Return what leaves a conveyor: its inflow one transit time ago, and its first content spread over that time."""

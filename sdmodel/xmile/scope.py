@@ -9,7 +9,7 @@ from sympy import Expr
 
 from ..errors import Fault, Place
 from ..model import Element, Subscript, Table, key
-from .names import name_key
+from .names import name_key, plain_name
 from .syntax import Term
 from .tree import Node
 
@@ -41,6 +41,11 @@ class Variable:
     def key(self) -> str:
         """The name in the form in which two spellings are equal."""
         return key(self.name)
+
+    @property
+    def outflows(self) -> list[str]:
+        """The keys of the outflows of a stock, in their order."""
+        return [key(self.prefix + plain_name(part.text)) for part in self.node.all("outflow")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +137,12 @@ class Scope:
 
     def find(self, text: str) -> str | None:
         """Return the key of the variable that a name means in this module, or None."""
-        absolute = text.startswith(".")
-        own = name_key(text.removeprefix("."))
-        found = (
-            (own,)
-            if absolute
-            else (key(self.owner.prefix + own), own)
-            if "." in text
-            else (key(self.owner.prefix + own),)
-        )
-        nested = None if absolute else self.names.nested.get(own)
-        return next((name for name in found if name in self.names.variables), nested)
+        own, variables = name_key(text.removeprefix(".")), self.names.variables
+        if text.startswith("."):  # from the outermost module
+            return own if own in variables else None
+        within = key(self.owner.prefix + own)
+        found = (within, own) if "." in text else (within,)
+        return next((name for name in found if name in variables), self.names.nested.get(own))
 
     def table(self, text: str) -> Variable | None:
         """Return the variable whose graphical function a name means: that of its source for an input of a module; or None."""
