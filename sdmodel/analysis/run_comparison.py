@@ -40,7 +40,7 @@ from ..dataset import (
     with_labels,
 )
 from ..errors import AnalysisError, ScenarioError, SdmodelError, StoreError
-from ..model import NA, Cell, Model, Table, display_name, key, labels_of, plan, split_name
+from ..model import NA, Cell, Model, Table, display_name, has_points, key, labels_of, plan, split_name
 from ..reading import model_from_text
 from ..scenario import Change, Scenario, constant_values, course_text, merge_scenarios, with_tables
 from ..vensim import read_change, scenario_from_text, scenario_text
