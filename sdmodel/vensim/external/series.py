@@ -32,7 +32,7 @@ def series_in(paths: Iterable[PathLike], *, required: bool = True) -> dict[Cell,
     found: dict[Cell, str] = {}
     for path in paths:
         try:
-            found |= {_cell(own): split_name(own.name)[0] for own in read_data(path).values()}
+            found |= {cell_of(own): split_name(own.name)[0] for own in read_data(path).values()}
         except ObservationError as error:
             if required:
                 raise ModelError(error.faults) from error
@@ -65,7 +65,7 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
             if not required and Path(name).suffix.lower().startswith(".vdf"):
                 continue  # the settings often name runs, which the model may do without
             raise ModelError(error.faults) from error
-        found = {_cell(own): own for own in series.values()}
+        found = {cell_of(own): own for own in series.values()}
         known = {cell: own for cell, own in found.items() if cell.key in variables}
         if not known and not required:
             continue
@@ -79,7 +79,8 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
     return replace(model, sources=tuple(sources.values()))
 
 
-def _cell(series: Points) -> Cell:
+def cell_of(series: Points) -> Cell:
+    """Return the cell of a model that a series belongs to."""
     name, labels = split_name(series.name)
     return Cell(key(name), tuple(map(key, labels)))
 
