@@ -12,7 +12,17 @@ from ...model import NO_POINTS, Cell, Subscript, Table, join_name, key, labels_o
 from ...numerals import is_error_value, number_cure
 from .access import Access
 from .series import run_in
-from .tables import Area, Odd, Sheet, TableProblemError, Workbook, cell_position, column_number, shorten_text
+from .tables import (
+    Area,
+    FileProblemError,
+    Odd,
+    Sheet,
+    TableProblemError,
+    Workbook,
+    cell_position,
+    column_number,
+    shorten_text,
+)
 
 _T = TypeVar("_T")
 Remark = Callable[[str], None]
@@ -226,14 +236,14 @@ def read_runs(
         known = run_in(access, file)
     except TableProblemError as error:
         message = f"'{file}': {error}"
-        raise TableProblemError(message) from None
+        raise FileProblemError(message) from None
     missing = [cell for cell in cells if cell not in known]
     if missing and (len(missing) == count or what_is_read(function) != "DATA"):
         names = {cell.key for cell in known}
         close = nearest(name, names) if key(name) not in names else None
         cure = f"did you mean '{close}'?" if close else "add it, or correct the name and its subscripts"
         message = f"'{file}': the file has no '{join_name(missing[0].key, missing[0].labels)}'; {cure}"
-        raise TableProblemError(message)
+        raise FileProblemError(message)
     return [known.get(cell, NO_POINTS) for cell in cells]
 
 
@@ -301,7 +311,7 @@ def _reading(access: Access, file: str, tab: str, read: Callable[[Workbook, Shee
         return read(workbook, workbook.sheet(tab), partial(access.remark, name))
     except TableProblemError as error:
         message = f"'{name}': {error}" if not str(error).startswith("sheet") else f"'{name}', {error}"
-        raise TableProblemError(message) from None
+        raise FileProblemError(message) from None
 
 
 def _area(workbook: Workbook, sheet: Sheet, text: str) -> tuple[Sheet, Area]:
