@@ -66,7 +66,7 @@ def _arguments(function: str) -> tuple[str, ...]:
 
 
 def takes(function: str, are_numbers: Sequence[bool]) -> bool:
-    """Whether a function takes so many arguments, each a number or a text; the prefix of labels may be left out."""
+    """Whether a function takes these arguments, each a number or a text; the prefix of labels may be left out."""
     count = len(_arguments(function))
     texts = _TEXTS_OF_RUNS if reads_runs(function) else count
     full = [place >= texts for place in range(count)]
