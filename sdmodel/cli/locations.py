@@ -66,16 +66,17 @@ def _file_of(model: Path, given: str, folder: str, suffix: str) -> Path:
     raise ScenarioError([Fault(given, f"there is no such file; {cure}")])
 
 
-def load_model(path: Path, texts: Iterable[TextChange] = ()) -> Model:
+def load_model(path: Path, texts: Iterable[TextChange] = (), *, without_data: bool = False) -> Model:
     """Read a model, with the data that `--data` and `--allow-files` name, and the texts that change files give its string variables.
 
+    With `without_data`, files that cannot be read only lack, as for `read_model`.
     For a file that is not named like a model, the first fault is enough.
     """
     given = {name: _remembered(name, ()) for name in ("data", "allow_files")}
     if given_encoding() is None:
         _note_encoding(path)
     try:
-        model = read_model(path, **given, encoding=given_encoding(), texts=texts)
+        model = read_model(path, **given, encoding=given_encoding(), texts=texts, without_data=without_data)
     except ModelError as error:
         if path.suffix.lower() in _MODEL_ENDINGS or not path.is_file():
             raise
