@@ -382,6 +382,18 @@ def standard_deviation(x: Expr, count: Expr) -> Expr:
     return row("SQRT", divide(row("SUM", power(difference, number(2))), count))
 
 
+def smaller_cells(other: Expr, number_of_other: Expr, own: Expr, number_of_own: Expr) -> Expr:
+    """Return how many cells of an array come before one in the order of size; equal ones stay in the order of the array."""
+    equal = row(":AND:", row("=", other, own), row("<", number_of_other, number_of_own))
+    return row("SUM", row("IF THEN ELSE", row(":OR:", row("<", other, own), equal), S.One, S.Zero))
+
+
+def cell_with(before: Expr, number_of_cell: Expr, place: Expr) -> Expr:
+    """Return the number of the cell that a number of others come before, which makes its place; 0 for a place that there is not."""
+    found = row(":AND:", row("<=", add(before, S.One), place), row("<", place, add(before, number(2))))
+    return row("SUM", row("IF THEN ELSE", found, number_of_cell, S.Zero))
+
+
 def interpolate(points: Expr, places: Mapping[str, Expr]) -> Expr:
     """Return the value between the cells of an array, at a place from 0 to 1 along each of its dimensions."""
     weights = []

@@ -24,7 +24,7 @@ from ..model import (
     Equation,
     Subscript,
     add,
-    copy_range,
+    copy_ranges,
     divide,
     evaluate,
     inverse,
@@ -49,6 +49,7 @@ from .functions import (
     SETTINGS,
     TIMES,
     UnsupportedError,
+    cell_with,
     cure_of,
     history,
     interpolate,
@@ -56,6 +57,7 @@ from .functions import (
     modulo,
     quotient,
     row,
+    smaller_cells,
     standard_deviation,
     unknown_builtin,
 )
@@ -542,17 +544,17 @@ def _reduction(name: str, own: str, term: Term, scope: Scope) -> Expr:
 def _ranked(parts: Sequence[Term], scope: Scope) -> Expr:
     """Return the number of the cell that has a place in the order of size of an array, from the smallest."""
     ranges, inner = scope.names.subscripts, translate(parts[0], replace(scope, marks=True))
-    marks = unclaimed_ranges(inner)
-    if len(marks) != 1:
+    outside = tuple(name for name in scope.subscripts if name in ranges)
+    copies = copy_ranges([inner], outside, ranges, scope.names.variables)
+    if len(copies) != 1:
         message = "RANK is for an array with one dimension; name one, with `*` in its place"
         raise UnsupportedError(message)
-    outside = tuple(name for name in scope.subscripts if name in ranges)
-    copy = copy_range(marks[0].removesuffix(MARK), outside, ranges, scope.names.variables)
-    dimensions = (*outside, copy)
-    value = scope.keep("values", with_copies(inner, {marks[0]: copy}), dimensions)
-    order = scope.keep("order", row("VECTOR SORT ORDER", make_reference(value, *dimensions), S.One), dimensions)
-    first = make_reference(order, *outside, ranges[copy].keys[0])
-    return add(row("VECTOR REORDER", first, add(translate(parts[1], scope), S.NegativeOne)), S.One)
+    ((mark, copy),) = copies.items()
+    own = make_reference(copy)
+    other = make_reference(mark.removesuffix(MARK), mark)
+    before = scope.keep("order", smaller_cells(inner, other, with_copies(inner, copies), own), (*outside, copy))
+    number_of = make_reference(copy, f"{copy}{MARK}")
+    return cell_with(make_reference(before, *outside, f"{copy}{MARK}"), number_of, translate(parts[1], scope))
 
 
 def _interpolated(parts: Sequence[Term], scope: Scope) -> Expr:

@@ -15,7 +15,7 @@ from ...model import (
     Equation,
     Unfinished,
     VensimFunction,
-    copy_range,
+    copy_ranges,
     display_name,
     key,
     kind_of,
@@ -166,12 +166,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
         return scope.fault(token, wrong)
     names.expansions += 1
     outside = tuple(name for name in scope.subscripts if name in names.subscripts)
-    copies: dict[str, str] = {}
-    for mark in (mark for argument in arguments for mark in unclaimed_ranges(argument)):
-        if mark not in copies:
-            copies[mark] = copy_range(
-                mark.removesuffix(MARK), (*outside, *copies.values()), names.subscripts, names.defined
-            )
+    copies = copy_ranges(arguments, outside, names.subscripts, names.defined)
     inside = inside_of(scope, tuple(copies.values()))
     by_name: dict[str, list[Statement]] = {}
     for statement in macro.statements:
