@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -340,6 +341,12 @@ def spelled_names(run: xr.Dataset, chosen: Callable[[xr.Variable], bool]) -> lis
 def long_name(variable: xr.DataArray) -> str:
     """Return the name of a variable as the model spells it."""
     return str(variable.attrs.get("long_name", variable.name))
+
+
+def describe_model(run: xr.Dataset) -> str:
+    """Say which model a run is of: the name of its file and the start of its hash."""
+    name, sha256 = (str(run.attrs.get(attribute, "")) for attribute in ("model", "model_sha256"))
+    return f"Model {Path(name).name}, sha256 {sha256[:12]}"
 
 
 def describe_sampling(run: xr.Dataset) -> str:

@@ -67,6 +67,11 @@ class Fault:
         return f"{self.where}: {what}" if str(self.where) else what
 
 
+@dataclass(frozen=True, slots=True)
+class FileFault(Fault):
+    """What is wrong with a file that a model has data from; all but its numbers can be known without it."""
+
+
 class SdmodelError(Exception):
     """An error that the user can correct; the parent of all errors that sdmodel raises on purpose."""
 

@@ -6,6 +6,7 @@ import codecs
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from . import vensim
 from .errors import Fault, ModelError
@@ -36,6 +37,7 @@ def read_model(
     allow_files: Iterable[PathLike] = (),
     encoding: str | None = None,
     texts: Iterable[TextChange] = (),
+    without_data: bool = False,
 ) -> Model:
     r"""Read a model from a Vensim `.mdl` file, or a file in XMILE (`.stmx`, `.xmile`, `.itmx`, `.xml`).
 
@@ -56,6 +58,9 @@ def read_model(
     texts : iterable of TextChange, optional
         New texts of string variables (`name :IS: 'text'`), which may name the files that data is read from: the `texts` of
         `read_scenario`. Functions that take a scenario read the model again with its texts.
+    without_data : bool, default False
+        Whether to go on without files that cannot be read: `unread_files` of the model says what is wrong with them. Such a model can
+        be checked and drawn, but not run.
 
     Returns
     -------
@@ -83,13 +88,15 @@ def read_model(
     >>> model["leak"].equations[0].text
     '0.1 * Water'
     """
+    given: dict[str, Any] = {"data": data, "allow_files": allow_files, "encoding": encoding, "texts": texts}
+    given["without_data"] = without_data
     if isinstance(path, bytes) or (isinstance(path, str) and "\n" in path):
-        return model_from_text(path, data=data, allow_files=allow_files, encoding=encoding, texts=texts)
+        return model_from_text(path, **given)
     if not isinstance(path, str | os.PathLike) or path == "":
         what = f"{type(path).__name__} is not a model file" if path != "" else "the path is empty"
         raise ModelError([Fault("read_model", f"{what}; give its path, its bytes or its text")])
     content = read_bytes(path, error=ModelError, wanted="the .mdl file")
-    return model_from_text(content, os.fspath(path), data=data, allow_files=allow_files, encoding=encoding, texts=texts)
+    return model_from_text(content, os.fspath(path), **given)
 
 
 def model_from_text(
@@ -100,6 +107,7 @@ def model_from_text(
     allow_files: Iterable[PathLike] = (),
     encoding: str | None = None,
     texts: Iterable[TextChange] = (),
+    without_data: bool = False,
 ) -> Model:
     r"""Read a model from the text of a Vensim `.mdl` file, or of a file in XMILE.
 
@@ -109,7 +117,7 @@ def model_from_text(
         The text, or the bytes of the file.
     path : str
         The name that faults give as their file. Workbooks and tables that the model reads are looked for beside it.
-    data, allow_files, encoding, texts
+    data, allow_files, encoding, texts, without_data
         As for `read_model`; a text that is given as such has no encoding.
 
     Returns
@@ -148,7 +156,9 @@ def model_from_text(
             what = "the model has no data variables, as usual in XMILE; convert it with `sdmodel convert`, and declare them in the .mdl file"
             raise ModelError([Fault(path, what)])
         return vensim.with_data_files(model, files)
-    return vensim.model_from_text(text, path, data=data, allow_files=allow_files, encoding=encoding, texts=texts)
+    return vensim.model_from_text(
+        text, path, data=data, allow_files=allow_files, encoding=encoding, texts=texts, without_data=without_data
+    )
 
 
 def _refuse_encoding(path: str, encoding: str | None) -> None:

@@ -40,7 +40,7 @@ from ..dataset import (
     with_labels,
 )
 from ..errors import AnalysisError, ScenarioError, SdmodelError, StoreError
-from ..model import NA, Cell, Model, Table, display_name, key, labels_of, plan, split_name
+from ..model import NA, Cell, Model, Table, display_name, has_points, key, labels_of, plan, split_name
 from ..reading import model_from_text
 from ..scenario import Change, Scenario, constant_values, course_text, merge_scenarios, with_tables
 from ..vensim import read_change, scenario_from_text, scenario_text
@@ -266,6 +266,8 @@ def change_text(changes: Changes, before: str, after: str) -> str:
 def model_of_run(run: xr.Dataset, name: str) -> Model:
     """Return the model of a stored run, from the run's record; `name` is what a fault calls the run.
 
+    It is read without data, which the run itself has: the files are not recorded.
+
     Raises
     ------
     StoreError
@@ -278,7 +280,8 @@ def model_of_run(run: xr.Dataset, name: str) -> Model:
     return _cached_model(content, str(run.attrs["model"]), encoding=model_encoding(run), texts=recorded_texts(run))
 
 
-_cached_model = functools.lru_cache(maxsize=2)(model_from_text)  # runs that are compared usually share a model
+_cached_model = functools.lru_cache(maxsize=2)(functools.partial(model_from_text, without_data=True))
+"""Runs that are compared usually share a model."""
 
 
 def _recorded_changes(run: xr.Dataset) -> Scenario:
@@ -316,7 +319,8 @@ def _with_recorded_constants(run: xr.Dataset, name: str) -> xr.Dataset:
     for element in missing:
         axes = [labels_of(model.subscripts, dimension) for dimension in element.dimensions]
         numbers = np.array([known.get(Cell(element.key, labels), np.nan) for labels in product(*axes)])
-        values[element.key] = np.where(numbers <= NA, np.nan, numbers).reshape([len(axis) for axis in axes])
+        if not (model.unread_files and np.isnan(numbers).all()):
+            values[element.key] = np.where(numbers <= NA, np.nan, numbers).reshape([len(axis) for axis in axes])
     return run.assign(make_run(model, run[TIME].values, values).data_vars)
 
 
@@ -339,5 +343,5 @@ def _tables(model: Model, scenario: Scenario) -> dict[tuple[str, tuple[str, ...]
         (display_name(element.name), equation.subscripts): equation.expression
         for element in with_tables(model, scenario)
         for equation in element.equations
-        if element.kind == "lookup" and isinstance(equation.expression, Table)
+        if element.kind == "lookup" and isinstance(equation.expression, Table) and has_points(equation.expression)
     }

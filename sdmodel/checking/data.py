@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from ..errors import Fault
+from ..errors import Fault, FileFault
 from ..model import Cell, Model, Start, Table, cell_name, data_gaps, data_variables, has_points, missing_data, points_in
 from .checked_model import CheckedModel
-from .findings import Finding, Level
+from .findings import Finding, Level, file_finding
 
 _SHOWN = 5
 """The most findings for one variable, which may have many cells."""
+
+
+def find_unread_files(checked: CheckedModel) -> Iterator[Finding]:
+    """Find files that the model reads and that are missing, or do not hold what it needs."""
+    return map(file_finding, checked.model.unread_files)
 
 
 def find_missing_data(checked: CheckedModel) -> Iterator[Finding]:
@@ -22,6 +27,8 @@ def find_missing_data(checked: CheckedModel) -> Iterator[Finding]:
     )
     for level, find in rules:
         for fault in find(checked.model):
+            if isinstance(fault, FileFault):
+                continue
             yield Finding(level, "data", fault.where, fault.what[1:].partition("'")[0], fault.what)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from ..errors import ModelError, Place
+from ..errors import Fault, FileFault, ModelError, Place
 
 Level = Literal["error", "warning", "advice"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "advice")
@@ -23,18 +23,8 @@ _FAULT_RULES = {
         "has no equation",
     ),
     "unsupported": ("is not supported",),
-    "file": (
-        "': there is no such file",
-        "outside of the model's folder",
-        "there is no sheet",
-        ": cell ",
-        ", cell ",
-        "the workbook ",
-        "the area '",
-        "do not say which file",
-    ),
 }
-"""The rule that a fault breaks, by parts of its message; any other fault breaks `syntax`."""
+"""The rule that a fault breaks, by parts of its message; that of a file breaks `file`, and any other fault `syntax`."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +55,14 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def fault_findings(error: ModelError) -> Iterator[Finding]:
     """Yield a finding, always an error, for every fault of a model that cannot be read."""
     for fault in error.faults:
+        if isinstance(fault, FileFault):
+            yield file_finding(fault)
+            continue
         name = fault.what[1:].partition("'")[0] if fault.what.startswith("'") else ""
         rules = (rule for rule, parts in _FAULT_RULES.items() if any(part in fault.what for part in parts))
         yield Finding("error", next(rules, "syntax"), fault.where, name, fault.what)
+
+
+def file_finding(fault: Fault) -> Finding:
+    """Return the finding of a file that a model cannot read; its file stands for the variable."""
+    return Finding("error", "file", fault.where, fault.what[1:].partition("'")[0], fault.what)

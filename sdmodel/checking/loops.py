@@ -164,7 +164,7 @@ def _links(model: Model) -> Links:
     count = sum(map(len, (*computed.at_start, *computed.at_step)))
     check_memory(count * _LINKED, None, "the search for loops", "use fewer labels in the subscript ranges")
     elements = {name: replace(element, hidden=False) for name, element in computed.model.elements.items()}
-    shown = CheckedModel(replace(computed.model, elements=MappingProxyType(elements)))
+    shown = CheckedModel(replace(computed.model, elements=MappingProxyType(elements), unread_files=()))
     run = run_quietly(shown.model)
     times = np.asarray(run["time"].values, dtype=float)
     cells = [assignment.cell for assignment in (*computed.start, *computed.step)]

@@ -13,7 +13,7 @@ from ..reading import read_model
 from ..vensim import ScenarioLike
 from .behaviour import find_lost_flows, find_not_finite, find_outside_range, find_remarks, find_table_ends
 from .checked_model import CheckedModel, with_scenario
-from .data import find_missing_data, find_uncovered_times
+from .data import find_missing_data, find_uncovered_times, find_unread_files
 from .extremes import find_extremes
 from .findings import LEVELS, Finding, Level, fault_findings, ordered
 from .integration import find_method_error, find_short_delays, find_step_error
@@ -35,6 +35,7 @@ from .uncertainty import find_outside_band
 
 Find = Callable[[CheckedModel], Iterable[Finding]]
 _RUN = "run"
+_NEEDED_TO_RUN = frozenset({"file", "data", "incomplete"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,14 @@ _ROWS = (
     Rule("doubly-defined", "error", "Nothing is defined twice."),
     Rule("simultaneous", "error", "No variable depends on itself at the same moment."),
     Rule("unsupported", "error", "Every function and kind of variable is supported."),
-    Rule("file", "error", "Every file that the model reads is there, and holds what the model needs."),
     Rule("run", "error", "The time settings of the model are valid.", find_remarks, dynamic=True),
     # Its data and its text
+    Rule(
+        "file",
+        "error",
+        "Every file that the model reads is there, and holds what the model needs.",
+        find_unread_files,
+    ),
     Rule("incomplete", "error", "No equation is A FUNCTION OF its causes, without how.", find_unfinished),
     Rule("data", "error", "Every data variable has data.", find_missing_data),
     Rule("data-times", "warning", "Data covers all times of the run.", find_uncovered_times),
@@ -152,10 +158,12 @@ def check_model(
             raise CheckError(message)
     rules = [rule for rule in RULES.values() if (not only or rule.name in only) and rule.name not in skip]
     try:
-        checked = CheckedModel(with_scenario(model if isinstance(model, Model) else read_model(model), scenario))
+        checked = CheckedModel(
+            with_scenario(model if isinstance(model, Model) else read_model(model, without_data=True), scenario)
+        )
     except ModelError as error:
         return ordered(fault_findings(error))
-    names = {rule.name for rule in rules} | {_RUN}
+    names = {rule.name for rule in rules} | {_RUN} | (_NEEDED_TO_RUN - set(skip))
     levels = LEVELS[: LEVELS.index(level) + 1]
     found = ordered(finding for finding in _findings(checked, rules, static=static) if finding.rule in names)
     return tuple(finding for finding in found if finding.level in levels)
@@ -168,7 +176,9 @@ def _findings(checked: CheckedModel, rules: Sequence[Rule], *, static: bool) -> 
         yield from find(checked)
     dynamic = [find for find, dynamic in finds.items() if dynamic and not static]
     if any(missing_data(checked.model)) or checked.unfinished:
-        return  # it does not run, which the rules about data and incomplete equations report
+        for find in (find_unread_files, find_missing_data, find_unfinished) if dynamic else ():
+            yield from (finding for finding in find(checked) if finding.level == "error")
+        return
     try:
         if dynamic:
             checked.base_run  # noqa: B018 - run here, so that what keeps the model from running is reported once

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from ..analysis import Factor
-from ..errors import Fault, ScenarioError
+from ..errors import Fault, ScenarioError, format_count
 from ..model import Model
 from ..scenario import Distribution, Sampling, Scenario, Variation, constant_cells, plausible_ranges, range_violation
 from ..vensim import plausible_file, plausible_sampling, read_bounds, read_sampling, sampling_of_ranges, split_levers
@@ -125,7 +125,7 @@ def _grouped(model: Model, group: str) -> Sampling:
     if not lines and beside.method != "file":
         what = f"it has no line for {'a policy lever' if group == 'levers' else 'an uncertain constant'}"
         raise ScenarioError([Fault(beside.path, f'{what}; add one, or name constants with {_OPTION} "name=low:high"')])
-    note(f"{len(lines)} constant{'s' * (len(lines) != 1)} from {beside.path}")
+    note(f"{format_count(len(lines), 'constant')} from {beside.path}")
     return replace(beside, variations=tuple(lines))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -65,21 +66,17 @@ def _file_of(model: Path, given: str, folder: str, suffix: str) -> Path:
     raise ScenarioError([Fault(given, f"there is no such file; {cure}")])
 
 
-def load_model(path: Path, texts: Iterable[TextChange] = ()) -> Model:
+def load_model(path: Path, texts: Iterable[TextChange] = (), *, without_data: bool = False) -> Model:
     """Read a model, with the data that `--data` and `--allow-files` name, and the texts that change files give its string variables.
 
+    With `without_data`, files that cannot be read only lack, as for `read_model`.
     For a file that is not named like a model, the first fault is enough.
     """
-    context = click.get_current_context(silent=True)
-    given = (
-        {}
-        if context is None
-        else {name: context.meta.get(f"{__name__}.{name}", ()) for name in ("data", "allow_files")}
-    )
+    given = {name: _remembered(name, ()) for name in ("data", "allow_files")}
     if given_encoding() is None:
         _note_encoding(path)
     try:
-        model = read_model(path, **given, encoding=given_encoding(), texts=texts)
+        model = read_model(path, **given, encoding=given_encoding(), texts=texts, without_data=without_data)
     except ModelError as error:
         if path.suffix.lower() in _MODEL_ENDINGS or not path.is_file():
             raise
@@ -128,14 +125,17 @@ def remember_encoding(context: click.Context, _: click.Parameter, value: str | N
 
 def given_encoding() -> str | None:
     """The encoding of the model that `--encoding` names."""
-    context = click.get_current_context(silent=True)
-    return None if context is None else context.meta.get(f"{__name__}.named")
+    return _remembered("named", None)
 
 
 def data_files() -> list[Path]:
     """The files that `--data` names."""
+    return list(map(Path, _remembered("data", ())))
+
+
+def _remembered(name: str, default: Any) -> Any:
     context = click.get_current_context(silent=True)
-    return [] if context is None else list(map(Path, context.meta.get(f"{__name__}.data", ())))
+    return default if context is None else context.meta.get(f"{__name__}.{name}", default)
 
 
 def runs_folder(given: str | None) -> Path:

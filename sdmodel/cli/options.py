@@ -165,7 +165,6 @@ def option_group(parameter: str, build: Callable[..., Any], *options: Decorator)
 
 
 def _option_names(options: Sequence[Decorator]) -> list[str]:
-
     def probe() -> None: ...
 
     for option in options:
@@ -333,13 +332,7 @@ class SamplingOptions:
     @property
     def given(self) -> bool:
         """Whether any of the options is given."""
-        return (
-            self.file is not None
-            or self.noise_only
-            or self.count is not None
-            or self.seed is not None
-            or self.vary is not None
-        )
+        return self.noise_only or any(own is not None for own in (self.file, self.count, self.seed, self.vary))
 
     def sampling(self, model: Model, scenario: Scenario) -> Sampling:
         """The sampling of the file, or of every constant around its value in a scenario, else the default, with a note."""
@@ -353,17 +346,15 @@ class SamplingOptions:
             return noted_variation(model, self.vary, scenario)
         if self.noise_only:
             if not model.draws:
-                message = (
-                    f"{model.path}: has no random functions, so all members would be equal; leave out --noise-only"
-                )
+                why = "has no random functions, so all members would be equal"
+                message = f"{model.path}: {why}; leave out --noise-only"
                 raise SimulationError(message)
             return NOTHING
         if self.file:
             sampling = read_sampling(sampling_path(self.file, Path(model.path)))
             names = [variation.name for variation in sampling.variations]
-            if any(
-                is_noise_seed(model, name) for name in (*names, *(sampling.samples.names if sampling.samples else ()))
-            ):
+            names += sampling.samples.names if sampling.samples else ()
+            if any(is_noise_seed(model, name) for name in names):
                 why = "members have random numbers of their own" if model.draws else "the model has no random functions"
                 note(f"{self.file}: NOISE SEED has no effect, since {why}")
             return sampling
@@ -401,10 +392,9 @@ def noted_variation(model: Model, share: float, scenario: Scenario | None) -> Sa
 
     with warnings_as_notes(RunWarning):
         sampling = vary_constants(model, share, scenario=scenario)
-    names = {variation.name for variation in sampling.variations}
-    note(
-        f"{format_count(len(names), 'constant')} within {100 * share:.4g} % of {'their values' if len(names) > 1 else 'its value'}"
-    )
+    count = len({variation.name for variation in sampling.variations})
+    values = "their values" if count > 1 else "its value"
+    note(f"{format_count(count, 'constant')} within {100 * share:.4g} % of {values}")
     return sampling
 
 
@@ -419,8 +409,7 @@ def note_ranges(model: Model, sampling: Sampling, groups: str) -> None:
 
 
 def _constants(sampling: Sampling) -> str:
-    count = len(sampling.samples.names if sampling.samples else sampling.variations)
-    return f"{count} constant{'s' * (count != 1)}"
+    return format_count(len(sampling.samples.names if sampling.samples else sampling.variations), "constant")
 
 
 class PerCent(click.ParamType[float]):

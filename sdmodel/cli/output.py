@@ -333,19 +333,18 @@ def _csv_lines(item: Mapping[str, Any]) -> list[dict[str, Any]]:
     Only the first list of records is nested; others are in JSON alone.
     """
     fields = dict(_flat(item, ""))
-    nested = [name for name, value in fields.items() if _is_list(value) and _is_list_of_records(value)]
-    series = {name: value for name, value in fields.items() if _is_list(value) and _is_series(value)}
-    length = max((len(value) for value in series.values()), default=1)
+    lists = {name: value for name, value in fields.items() if isinstance(value, list | tuple)}
+    nested = [name for name, value in lists.items() if value and isinstance(value[0], Mapping)]
+    series = {name: value for name, value in lists.items() if _is_series(value)}
+    length = max(map(len, series.values()), default=1)
     lines = []
     for place in range(length):
         line = {}
         for name, value in fields.items():
             if name in series and len(value) == length:
                 line[name.removesuffix("s")] = value[place]
-            elif _is_list(value) and name not in nested:
-                line[name] = "; ".join(map(str, value))
             elif name not in nested:
-                line[name] = value
+                line[name] = "; ".join(map(str, value)) if name in lists else value
         lines.append(line)
     if not nested:
         return lines
@@ -365,16 +364,8 @@ def _flat(item: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple)
-
-
 def _is_series(value: Sequence[Any]) -> bool:
     return bool(value) and all(number is None or isinstance(number, int | float) for number in value)
-
-
-def _is_list_of_records(value: Sequence[Any]) -> bool:
-    return bool(value) and isinstance(value[0], Mapping)
 
 
 def _csv_cell(value: Any) -> Any:

@@ -53,9 +53,13 @@ class RunRequest:
     at: float | None = None
     seed: int | None = None
 
-    def load_model(self, scenario: Scenario | None = None) -> Model:
-        """The model under the texts of its scenario, or of another one; an error if the save list names something that it does not have."""
-        model = load_model(self.model, (self.scenario if scenario is None else scenario).texts)
+    def load_model(self, scenario: Scenario | None = None, *, without_data: bool = False) -> Model:
+        """The model under the texts of its scenario, or of another one; an error if the save list names something that it does not have.
+
+        `without_data` is as for `read_model`.
+        """
+        texts = (self.scenario if scenario is None else scenario).texts
+        model = load_model(self.model, texts, without_data=without_data)
         check_names(self.listed, model)
         return model
 

@@ -229,30 +229,25 @@ def _runs(context: click.Context) -> Iterator[str]:
     yield from sorted({path.stem for ending in ("*.nc", "*.zarr") for path in place.glob(ending)})
 
 
-def _scenarios(context: click.Context) -> Iterator[str]:
+def _beside(context: click.Context, folder: str, ending: str) -> list[str]:
+    """The names of files beside the model, or in a folder beside it."""
     place = _model(context).parent
-    yield from sorted({path.stem for folder in (place, place / "scenarios") for path in folder.glob("*.cin")})
+    return sorted({path.stem for home in (place, place / folder) for path in home.glob(f"*{ending}")})
 
 
-def _samplings(context: click.Context) -> Iterator[str]:
-    place = _model(context).parent
-    yield from sorted({path.stem for folder in (place, place / "ensembles") for path in folder.glob("*.vsc")})
+def _scenarios(context: click.Context) -> list[str]:
+    return _beside(context, "scenarios", ".cin")
 
 
-def _variables(context: click.Context) -> list[str]:
-    return names_in_text(_model_text(context))["variables"]
+def _samplings(context: click.Context) -> list[str]:
+    return _beside(context, "ensembles", ".vsc")
 
 
-def _constants(context: click.Context) -> list[str]:
-    return names_in_text(_model_text(context))["constants"]
+def _named(kind: str) -> Callable[[click.Context], list[str]]:
+    return lambda context: names_in_text(read_text(_model(context), error=ModelError))[kind]
 
 
-def _levers(context: click.Context) -> list[str]:
-    return names_in_text(_model_text(context))["levers"]
-
-
-def _model_text(context: click.Context) -> str:
-    return read_text(_model(context), error=ModelError)
+_variables, _constants, _levers = map(_named, ("variables", "constants", "levers"))
 
 
 def _nothing(context: click.Context) -> Iterable[str]:

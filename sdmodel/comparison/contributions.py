@@ -46,6 +46,16 @@ class VariableAttribution:
     difference_spread: xr.DataArray | None = None
     ranks_first: xr.DataArray | None = None
 
+    @property
+    def shapley(self) -> xr.DataArray:
+        """The Shapley values, with the dimensions lever and time."""
+        return self.contributions.sel(measure="shapley")
+
+    @property
+    def sizes(self) -> Numbers:
+        """The sum over time of the absolute Shapley values of each lever, shape (levers,); what is not finite counts as 0."""
+        return np.asarray(np.nan_to_num(np.abs(self.shapley.transpose(TIME, LEVER).values)).sum(axis=0))
+
     def at(self, outcome: OutcomeLike) -> VariableAttribution:
         """Return the attribution of one number, such as the value at a date; the dimension time has that date alone."""
         chosen = as_outcome(outcome)

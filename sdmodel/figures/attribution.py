@@ -8,7 +8,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -255,10 +254,6 @@ def plot_contributions(
     return figure
 
 
-def _shapley(variable: VariableAttribution) -> xr.DataArray:
-    return variable.contributions.sel(measure="shapley")
-
-
 def _lever_colours(variables: Sequence[VariableAttribution]) -> dict[str, str]:
     """Return a colour for each lever that is plotted separately, in the order of the scenario, and grey for the rest."""
     if not 0 < len(variables) <= _MOST_VARIABLES:
@@ -269,8 +264,7 @@ def _lever_colours(variables: Sequence[VariableAttribution]) -> dict[str, str]:
         return dict(zip(levers, COLOURS, strict=False))
     weights = np.zeros(len(levers))
     for variable in variables:
-        sizes = np.nan_to_num(np.abs(_shapley(variable).transpose(TIME, "lever").values)).sum(axis=0)
-        weights += sizes / (sizes.sum() or 1.0)
+        weights += variable.sizes / (variable.sizes.sum() or 1.0)
     largest = sorted(np.argsort(-weights, kind="stable")[: len(COLOURS) - 1])
     found = {levers[index]: colour for index, colour in zip(largest, COLOURS, strict=False)}
     return found | {_REST: "#AAAAAA"}
@@ -278,7 +272,7 @@ def _lever_colours(variables: Sequence[VariableAttribution]) -> dict[str, str]:
 
 def _by_colour(variable: VariableAttribution, colours: Mapping[str, str]) -> dict[str, NDArray[np.float64]]:
     """Return contributions over time by lever; those of levers without a colour of their own are added up."""
-    values = np.asarray(_shapley(variable).transpose(TIME, "lever").values, dtype=float)
+    values = np.asarray(variable.shapley.transpose(TIME, "lever").values, dtype=float)
     levers = list(map(str, variable.contributions["lever"].values))
     found = {name: values[:, levers.index(name)] for name in colours if name in levers}
     rest = [index for index, name in enumerate(levers) if name not in colours]
@@ -332,7 +326,7 @@ def _draw_lever_bands(
         (
             name,
             colour,
-            _shapley(variable).sel(lever=name),
+            variable.shapley.sel(lever=name),
             None if variable.spread is None else variable.spread.sel(lever=name),
         )
         for name, colour in colours.items()

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from ..dataset import describe_model
 from ..errors import FigureError
 from .labels import label_bars, write_beside
 from .panels import (
@@ -23,7 +24,6 @@ from .panels import (
     PanelAxes,
     add_frame,
     add_note,
-    describe_models,
     is_narrow,
     make_panels,
     style_panel,
@@ -102,7 +102,7 @@ def plot_boxes(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes =
         handles += [Patch(color=COLOURS[0], alpha=_DOUBTFUL, linewidth=0, label="an end may be due to chance")]
     cases = f"{found.attrs['outcome']}: {found.attrs['cases']:,} of {found.attrs['members']:,} members"
     scenario = str(found.attrs.get("scenario_name", ""))
-    origin = [*describe_models({"": found}), *wrap("; ".join(filter(None, (cases, scenario))), _PAGE_LINE)]
+    origin = [describe_model(found), *wrap("; ".join(filter(None, (cases, scenario))), _PAGE_LINE)]
     add_frame(panels, title, [handles], origin, columnspacing=1.4)
     return figure
 

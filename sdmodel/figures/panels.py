@@ -8,7 +8,6 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -23,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from ..dataset import DATE, TIME, dates_of
+from ..dataset import DATE, TIME, dates_of, describe_model
 from ..errors import FigureError, format_count
 from .layout import Scale
 from .text import PlainFigure
@@ -291,7 +290,7 @@ def format_units(units: str) -> str:
     return _UNITS.get(units.casefold(), units.replace("_", " "))
 
 
-def set_logarithmic(axes: Axes, positive: NDArray[np.float64], *, lowest: float = math.inf) -> None:
+def _set_logarithmic(axes: Axes, positive: NDArray[np.float64], lowest: float) -> None:
     """Make the y axis logarithmic over `positive` values, at most six decades deep unless `lowest` lies deeper.
 
     Numbers between powers of ten are marked on short axes. The label of the axis says that its scale is logarithmic.
@@ -322,7 +321,7 @@ def scale_y_axis(
     if not scale and 0 < positive.size == finite.size and float(positive.max()) > _FAR_APART * float(positive.min()):
         scale = "log"
     if scale == "log" and positive.size > 0 and float(finite.min()) >= 0:
-        set_logarithmic(axes, positive, lowest=lowest)
+        _set_logarithmic(axes, positive, lowest)
     else:
         format_y_axis(axes, units, values)
 
@@ -351,8 +350,13 @@ def name_ends(axes: Axes, lines: Ends) -> None:
 
 def _end_heights(axes: Axes, lines: Ends) -> NDArray[np.float64]:
     """Return the last values of lines as shares of the panel's height."""
+    return _heights(axes, np.array([value for _, value, _ in lines], dtype=float))
+
+
+def _heights(axes: Axes, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values on the y axis as shares of the panel's height."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        scaled = axes.yaxis.get_transform().transform(np.array([*(value for _, value, _ in lines), *axes.get_ylim()]))
+        scaled = axes.yaxis.get_transform().transform(np.concatenate([values, axes.get_ylim()]))
     return np.asarray((scaled[:-2] - scaled[-2]) / (scaled[-1] - scaled[-2]), dtype=float)
 
 
@@ -364,9 +368,9 @@ def mark_extrapolation(panels: Sequence[Axes], start: float | None, times: NDArr
     if first >= times.max():
         return
     first = max(first, times.min())
+    style: Any = {"facecolor": "white", "linewidth": 0, "zorder": _VEIL_LEVEL, "gid": "extrapolation"}
     for axes in panels:
-        style: dict[str, Any] = {"facecolor": "white", "linewidth": 0, "zorder": _VEIL_LEVEL}
-        axes.axvspan(first, times.max(), alpha=_VEIL, gid="extrapolation", **style)
+        axes.axvspan(first, times.max(), alpha=_VEIL, **style)
     low, high = _heights_after(panels[0], float(panels[0].convert_xunits(first)))
     at = ("top", 1.0, -2.0) if 1 - high >= low else ("bottom", 0.0, 2.0)
     panels[0].annotate(
@@ -381,10 +385,7 @@ def _heights_after(axes: Axes, start: float) -> tuple[float, float]:
     shapes = [line.get_xydata() for line in axes.lines]
     shapes += [path.vertices for area in axes.collections for path in area.get_paths()]
     heights = [np.asarray(shape)[np.asarray(shape)[:, 0] >= start, 1] for shape in shapes if len(np.shape(shape)) > 1]
-    values = np.concatenate([np.empty(0), *heights])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        scaled = axes.yaxis.get_transform().transform(np.concatenate([values, axes.get_ylim()]))
-    shares = (scaled[:-2] - scaled[-2]) / (scaled[-1] - scaled[-2])
+    shares = _heights(axes, np.concatenate([np.empty(0), *heights]))
     inside = np.clip(shares[np.isfinite(shares)], 0, 1)
     return float(inside.min(initial=1.0)), float(inside.max(initial=0.0))
 
@@ -402,14 +403,7 @@ def format_time_axis(axes: Axes, units: object, *, dated: bool, most: int = 6) -
         axes.set_xlabel(str(units or "Time"), fontsize=NORMAL, color=GREY)
         return
     locator = AutoDateLocator(minticks=min(3, most - 1), maxticks=most)
-    locator.intervald[MONTHLY] = [
-        1,
-        2,
-        3,
-        4,
-        6,
-        12,
-    ]  # without 12, a span of two to three years has no interval that fits
+    locator.intervald[MONTHLY] = [1, 2, 3, 4, 6, 12]  # without 12, no interval fits a span of two to three years
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.xaxis.get_offset_text().set_fontsize(NORMAL - 0.5)
@@ -435,8 +429,7 @@ def wrap(text: str, width: int) -> list[str]:
 
 def describe_models(runs: Mapping[str, xr.Dataset]) -> list[str]:
     """Return a line with name and hash for each model of some runs."""
-    models = {(str(run.attrs.get("model", "")), str(run.attrs.get("model_sha256", ""))) for run in runs.values()}
-    return [f"Model {Path(model).name}, sha256 {sha256[:12]}" for model, sha256 in sorted(models)]
+    return sorted(set(map(describe_model, runs.values())))
 
 
 def describe_changes(run: xr.Dataset) -> list[str]:

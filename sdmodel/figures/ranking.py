@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from .. import numerals
-from ..dataset import PROBABILITY, TIME
+from ..dataset import PROBABILITY, TIME, describe_model
 from ..errors import FigureError
 from .labels import label_points
 from .panels import (
@@ -28,7 +28,7 @@ from .panels import (
     PanelAxes,
     add_frame,
     add_note,
-    describe_models,
+    describe_changes,
     format_number,
     format_units,
     format_x_axis,
@@ -242,10 +242,9 @@ def _draw_trade_off(figure: Figure, axes: Axes, shown: xr.Dataset, colours: Sequ
 def _origin(found: xr.Dataset) -> list[str]:
     record = found.attrs
     members = f"; {record['members']:,} members, each run with and without each lever" if record.get("members") else ""
-    changes = (str(record.get("scenario_name", "")), *str(record.get("changes", "")).splitlines())
-    lines = ["; ".join(filter(None, (f"{record.get('runs', 0):,} runs", *changes))) + members]
+    lines = ["; ".join((f"{record.get('runs', 0):,} runs", *describe_changes(found))) + members]
     if "value" in record:
         units = format_units(str(found[TIME].attrs.get("units", ""))) or "unit of time"
         rate = f"discounted at {100 * record['rate']:.4g} % per {units}" if record["rate"] else "not discounted"
         lines.append(f"value of {record['value']} from {record['since']:.10g} to {record['until']:.10g}, {rate}")
-    return [*describe_models({"": found}), *(part for line in lines for part in wrap(line, _PAGE_LINE))]
+    return [describe_model(found), *(part for line in lines for part in wrap(line, _PAGE_LINE))]

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from ..dataset import describe_model
 from ..errors import FigureError
 from .labels import label_bars, label_points, write_beside
 from .panels import (
@@ -25,7 +26,7 @@ from .panels import (
     PanelAxes,
     add_frame,
     add_note,
-    describe_models,
+    describe_changes,
     format_x_axis,
     format_y_axis,
     make_panels,
@@ -195,9 +196,8 @@ def _plot(
     attributes = found.attrs
     settings = (f"{attributes[name]:,} {name}" for name in ("trajectories", "levels", "samples") if name in attributes)
     seed = (f"seed {attributes['seed']}",) if "seed" in attributes else ()
-    changes = (str(attributes.get("scenario_name", "")), *str(attributes.get("changes", "")).splitlines())
     method = ", ".join((str(attributes.get("method", "")), *settings, f"{attributes.get('runs', 0):,} runs", *seed))
-    origin = [*describe_models({"": found}), *wrap("; ".join((method, *filter(None, changes))), _PAGE_LINE)]
+    origin = [describe_model(found), *wrap("; ".join((method, *describe_changes(found))), _PAGE_LINE)]
     add_frame(panels, title, [handles], origin, columnspacing=1.4)
     return figure, panels
 

@@ -23,6 +23,7 @@ from ..dataset import (
     PROBABILITY,
     TIME,
     base_positions,
+    describe_model,
     describe_sampling,
     find_variable,
     find_variables,
@@ -44,7 +45,6 @@ from .panels import (
     add_frame,
     choose_evenly,
     describe_changes,
-    describe_models,
     format_number,
     format_time_axis,
     format_units,
@@ -425,5 +425,5 @@ def _add_frame(
     if sampling := describe_sampling(run):
         parts.append(f"{run.attrs.get('members', '')} members, {sampling}".strip())
     parts += [f"held constant: {', '.join(held)}"] if held else []
-    origin = [*describe_models({"": run}), *wrap("; ".join(filter(None, parts)) or "no other changes", _PAGE_LINE)]
+    origin = [describe_model(run), *wrap("; ".join(filter(None, parts)) or "no other changes", _PAGE_LINE)]
     add_frame(panels, title, [handles], origin, columnspacing=1.6)

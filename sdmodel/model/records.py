@@ -271,6 +271,8 @@ class Model(Unchanging):
         The folders outside of the model's own that it may read data from.
     notes : tuple[str, ...]
         What was left out or changed to read a file in XMILE.
+    unread_files : tuple[Fault, ...]
+        What is wrong with files that it reads data from, if it was read `without_data`: its numbers are not known, and it does not run.
 
     Examples
     --------
@@ -298,6 +300,7 @@ class Model(Unchanging):
     texts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     allow_files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unread_files: tuple[Fault, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Model {self.path}: {len(self)} elements>"

@@ -33,7 +33,6 @@ from ..model import (
     copy_ranges,
     data_reference,
     data_value,
-    divide,
     find_faults,
     inverse,
     key,
@@ -50,17 +49,17 @@ from ..model import (
     with_flows,
     with_slices,
 )
+from .conveyors import Conveyor, find_conveyors, settle_conveyors
 from .declarations import NUMBER, Declarations, declarations_of, declare_variable, labels_of_element
 from .diagrams import views_of
-from .drafts import modernize
 from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_data, net_flow, units_in_macro
 from .functions import TIMES, UnsupportedError, row
-from .limits import limit_outflows, what_varies
+from .limits import limit_outflows
 from .names import name_key, plain_name, quoted
 from .scope import Macro, Names, Scope, Variable
 from .syntax import Term, without_comments
 from .translation import flow_of, gf_of_cell, is_lookup, read_cells, read_equation, read_gf, table_element, translate
-from .tree import Node, parse_xml
+from .tree import Node, modernize, parse_xml
 
 _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}
 _CONTROL = "Control"
@@ -127,14 +126,13 @@ class _Reader:
         self.root, self.main, self.found = root, main, found
         self.names = Names(found.variables, found.subscripts, found.macros, self.expand)
         self.declare_results()
-        self.conveyors: dict[str, Variable] = {}
+        self.conveyors = find_conveyors(found)
+        self.conveyed = {name: read for conveyor in self.conveyors for name, read in conveyor.equations()}
         self.unknown: set[str] = set()
         for variable in found.variables.values():
             self.check_flows(variable)
-            if (conveyor := variable.node.find("conveyor")) is not None:
-                self.add_conveyor(variable, conveyor)
             if next(variable.node.all("conveyor", "queue", "oven"), None) is not None:
-                self.unknown |= set(variable.outflows) - self.conveyors.keys()
+                self.unknown |= set(variable.outflows) - self.conveyed.keys()
         self.groups: dict[str, str] = dict(found.groups)
         specs = [part for node in (main, root) for part in node.all("sim_specs")]
         self.specs = specs[0] if specs else None
@@ -190,8 +188,8 @@ class _Reader:
         variables = self.found.variables.items()
         elements = {name: self.element(variable) for name, variable in variables if not variable.is_result}
         elements |= self.names.results
-        self.check_conveyors(elements)
         if not (self.found.faults or self.names.faults):
+            elements = settle_conveyors(self.conveyors, elements, self.found, self.conveyor)
             elements = limit_outflows(elements, self.found.variables, self.is_limited)
         for element in self.names.added:
             elements.setdefault(element.key, element)
@@ -240,11 +238,8 @@ class _Reader:
                 variable, variable.dimensions, node, lambda scope: translate(term, scope), variable.source
             )
             return
-        if variable.key in self.conveyors:
-            stock = self.conveyors[variable.key]
-            yield from self.cells(
-                variable, variable.dimensions, stock.node, lambda scope: self.belt_end(stock, scope), ""
-            )
+        if (read := self.conveyed.get(variable.key)) is not None:
+            yield from self.cells(variable, variable.dimensions, node, read, "")
             return
         if variable.key in self.unknown and not node.text_of("eqn"):
             return  # the fault of its stock is reported
@@ -393,45 +388,10 @@ class _Reader:
             terms.append(flow if part.tag == "inflow" else negate(flow))
         return add(*terms)
 
-    # Conveyors
-
-    def add_conveyor(self, stock: Variable, conveyor: Node) -> None:
-        """Remember the outflow of a conveyor, which has no equation of its own; what DELAY cannot do is refused."""
-        outflows = stock.outflows
-        refused = [part for part in conveyor.children if part.tag != "len" and part.text.strip()]
-        if refused or len(outflows) != 1 or conveyor.find("len") is None:
-            limit = (
-                f"with <{refused[0].tag}>"
-                if refused
-                else "with leaks"
-                if len(outflows) > 1
-                else "without <len> or outflow"
-            )
-            cure = "only a conveyor with a transit time and one outflow is; model the rest with stocks and DELAY"
-            self.found.fault(conveyor.place, f"'{stock.name}': a conveyor {limit} is not supported; {cure}")
-            return
-        self.conveyors[outflows[0]] = stock
-
-    def belt_end(self, stock: Variable, scope: Scope) -> Expr:
-        """Return what leaves a conveyor: its inflow one transit time ago, and its first content spread over that time."""
-        terms = [flow_of(quoted(plain_name(part.text)), scope) for part in stock.node.all("inflow")]
-        transit, content = stock.node.find("conveyor"), stock.node.find("eqn")
-        length = transit.find("len") if transit else None
-        if length is None or content is None:
-            message = f"the conveyor '{stock.name}' has no transit time or no content; write <len> and <eqn>"
-            raise UnsupportedError(message)
-        time = read_equation(scope, length)
-        inflow = add(*terms)
-        return row("DELAY FIXED", inflow, time, divide(read_equation(scope, content), time))
-
-    def check_conveyors(self, elements: Mapping[str, Element]) -> None:
-        """Report conveyors whose transit time changes: what is on one keeps the time that it came with, which DELAY cannot do."""
-        for flow, stock in self.conveyors.items():
-            for equation in elements[flow].equations if flow in elements else ():
-                time = equation.expression.args[1] if equation.expression.args else S.Zero
-                if (changing := what_varies(time, elements)) is not None:
-                    what = f"'{stock.name}': the transit time of this conveyor changes, since '{changing}' does"
-                    self.found.fault(stock.node.place, f"{what}; use a constant")
+    def conveyor(self, conveyor: Conveyor) -> dict[str, Element]:
+        """Return the elements of a conveyor whose equations the file does not write."""
+        self.conveyed |= dict(conveyor.equations())
+        return {name: self.element(self.found.variables[name]) for name, _ in conveyor.equations()}
 
     # Macros
 

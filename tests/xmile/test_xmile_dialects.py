@@ -269,7 +269,7 @@ def test_what_is_not_xmile_has_a_cure(text):
     assert len(refusal.value.faults) == 1
 
 
-@pytest.mark.parametrize("kind", ["<queue/>", "<oven/>", "<conveyor><len>2</len><capacity>3</capacity></conveyor>"])
+@pytest.mark.parametrize("kind", ["<queue/>", "<oven/>", "<conveyor><len>2</len><arrest>1</arrest></conveyor>"])
 def test_a_refused_stock_has_one_fault(kind):
     """Its outflow, which has no equation of its own, is not a second one."""
     with pytest.raises(ModelError) as refusal:

@@ -28,7 +28,7 @@ from ..output import Result, note, output_options
 from ..views.comparison import CompareOptions, changes_result, groups_result, runs_result
 from ..views.ensemble_comparison import ensembles_result
 from ..views.headlines import check_name
-from ..views.members import note_broken, note_unfinished
+from ..views.members import check_members
 
 _TWO = 2
 
@@ -112,7 +112,10 @@ def compare(
     for name in names:
         check_name(name, opened)
     if lever is None:
-        _check_comparable(opened)
+        if len(opened) < _TWO:
+            message = f"run '{next(iter(opened))}': there is nothing to compare it with; name another run"
+            raise AnalysisError(message)
+        check_members(opened, "; group its points with --by and the name of a constant", error=AnalysisError)
     if change_file:
         _write_changes(Path(change_file), opened, force=force)
     if constants_only:
@@ -132,21 +135,6 @@ def _by_name(paths: list[Location]) -> dict[str, Location]:
     unique = list(dict.fromkeys(paths))
     stems = [path.stem for path in unique]
     return {path.stem if stems.count(path.stem) == 1 else str(path.with_suffix("")): path for path in unique}
-
-
-def _check_comparable(runs: Mapping[str, xr.Dataset]) -> None:
-    """Check that there are several runs, single ones or ensembles; notes say which are incomplete."""
-    if len(runs) < _TWO:
-        message = f"run '{next(iter(runs))}': there is nothing to compare it with; name another run"
-        raise AnalysisError(message)
-    for name, run in runs.items():
-        others = [dim for dim in member_dims(run) if dim != MEMBER]
-        if others:
-            cure = "group its points with --by and the name of a constant"
-            message = f"run '{name}': varies along {', '.join(others)}; {cure}"
-            raise AnalysisError(message)
-        note_unfinished(run)
-        note_broken(run)
 
 
 def _write_changes(path: Path, runs: Mapping[str, xr.Dataset], *, force: bool) -> None:

@@ -115,7 +115,7 @@ def _with_views(sketch: Sketch, path: Path) -> Sketch:
     if any(view.words for view in sketch.views):
         return sketch
     note(f"{path}: has no sketch, so its diagram gets a new layout")
-    return replace(sketch, views=lay_out(load_model(path)))
+    return replace(sketch, views=lay_out(load_model(path, without_data=True)))
 
 
 def _check_runs(runs: Sequence[str], date: str | None) -> None:

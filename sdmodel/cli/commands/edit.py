@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from ...errors import Fault, ModelError
+from ...errors import Fault, ModelError, format_count
 from ...files import replace_files
 from ...model import Kind, Range, join_name
 from ...vensim import (
@@ -322,5 +322,5 @@ def _note_format(path: str, blocks: int, *, differs: bool, written: bool) -> Non
     if not differs:
         note(f"{path}: is in standard form")
         return
-    what = f"{blocks} {'block' if blocks == 1 else 'blocks'}" if blocks else "blank lines or the order of blocks"
+    what = format_count(blocks, "block") if blocks else "blank lines or the order of blocks"
     note(f"{path}: {what} {'rewritten' if written else 'would change; sdmodel fmt rewrites the file'}")

@@ -14,7 +14,7 @@ import click
 
 from ...dataset import MEMBER, describe_sampling
 from ...ensemble import run_ensemble
-from ...errors import StoreError
+from ...errors import StoreError, format_count
 from ...files import Location
 from ...model import Model, cell_name
 from ...scenario import Design, Scenario, constant_values, make_design
@@ -161,8 +161,7 @@ def ensemble(
         yield from spread_tables(spreads, bands, run)
         yield from share_tables(shares)
         speed = f" in {seconds:.3g} s, {made / seconds:,.0f} per second" if made else ", all stored before"
-        count = made or design.count
-        yield f"{count:,} member{'s' * (count != 1)} ({describe_sampling(run)}){speed}"
+        yield f"{format_count(made or design.count, 'member')} ({describe_sampling(run)}){speed}"
 
     return Result(record, parts, "headlines", path, [figure] if plot else [])
 

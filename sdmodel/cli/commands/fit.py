@@ -12,6 +12,7 @@ import click
 import xarray as xr
 
 from ...analysis import model_of_run
+from ...dataset import describe_model
 from ...errors import CalibrationError, ObservationError, format_count
 from ...files import Location
 from ...inference import (
@@ -123,9 +124,7 @@ def _plot(
 ) -> None:
     from ...figures import plot_fit, save_figure
 
-    record = stored.attrs
-    origin = f"Model {Path(str(record['model'])).name}, sha256 {str(record['model_sha256'])[:12]}"
-    figure = plot_fit(fit_panels(stored, series, bands=bands), title=name, origin=origin)
+    figure = plot_fit(fit_panels(stored, series, bands=bands), title=name, origin=describe_model(stored))
     save_figure(figure, target, force=force)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -62,9 +63,10 @@ def levers(words: tuple[str, ...], *, every: bool, in_full: bool) -> Result:
     ):
         first, names = (), words
     path = model_path(first[0] if first else None)
-    model = load_model(path)
+    model = load_model(path, without_data=True)
     if names:
         return _lever_details(model, names)
+    _note_unread(path, model, "its values are left out")
     found = find_levers(model, every=every)
     more = 0 if every else len(find_levers(model, every=True)) - len(found)
 
@@ -85,6 +87,11 @@ def levers(words: tuple[str, ...], *, every: bool, in_full: bool) -> Result:
     return Result(lambda: [vars(lever) for lever in found], parts)
 
 
+def _note_unread(path: Path, model: Model, effect: str) -> None:
+    if model.unread_files:
+        note(f"{path}: data from files cannot be read, so {effect}; `sdmodel check` lists the files")
+
+
 def _lever_line(lever: Lever) -> list[str]:
     """A lever in one line; what the comment says of its source is left out, if it says more."""
     name, value, extent, units, meaning = _lever_row(lever)
@@ -94,8 +101,10 @@ def _lever_line(lever: Lever) -> list[str]:
 
 
 def _lever_row(lever: Lever) -> list[str]:
-    different = sorted(set(lever.values))
-    value = " to ".join(dict.fromkeys(map(format_exact, (different[0], different[-1]))))
+    known = sorted(
+        {value for value in lever.values if not math.isnan(value)}
+    )  # others are in files that cannot be read
+    value = " to ".join(dict.fromkeys(map(format_exact, (*known[:1], *known[-1:]))))
     return [lever.name, value, _extent(lever), lever.units, lever.meaning]
 
 
@@ -143,7 +152,7 @@ def _lever_details(model: Model, names: Sequence[str]) -> Result:
             rows = [["kind", lever.kind], ["units", lever.units], ["range in the model", _extent(lever)]]
             for cell in values:
                 own = "" if len(values) == 1 else f" of {cell.name}"
-                rows.append([f"value{own}", format_exact(cell.value)])
+                rows.append([f"value{own}", "" if math.isnan(cell.value) else format_exact(cell.value)])
                 rows.append([f"plausible range{own}", "" if cell.plausible is None else _between(*cell.plausible)])
             rows.append(["meaning", lever.meaning])
             yield Table({"": "fold", lever.name: "text"}, [row for row in rows if row[1]])
@@ -157,6 +166,8 @@ _ADVICE_SHOWN = 3
 """Findings shown of a rule that only advises, unless it is requested with --only."""
 _PLACE_SHARE = 4
 """Places longer than this part of a line are shown without the folder of the file, so that the message stays beside them."""
+_NEEDED_TO_RUN = ("run", "file", "data", "incomplete")
+"""The rules that a model breaks, if their findings are errors, when it does not run."""
 _LEVELS: tuple[Level, ...] = ("error", "warning", "advice")
 
 
@@ -217,16 +228,15 @@ def check(
         return _reality_result(path, changes)
     with busy(f"checking {path.name}"):
         try:
-            found = check_model(
-                load_model(path, merge_scenarios(changes).texts), scenario=changes, only=only, skip=skip, static=static
-            )
+            loaded = load_model(path, merge_scenarios(changes).texts, without_data=True)
+            found = check_model(loaded, scenario=changes, only=only, skip=skip, static=static)
         except ModelError as error:
             found = ordered(fault_findings(error))
     shown = [finding for finding in found if _LEVELS.index(finding.level) <= _LEVELS.index(level)]
     if any(RULES[finding.rule].find is None for finding in found):
         note(f"{path}: cannot be read, so nothing else was checked; correct these errors and check again")
-    elif any(finding.rule == "run" and finding.level == "error" for finding in found):
-        note(f"{path}: does not run, so only its text was checked; correct this and check again")
+    elif not static and any(finding.rule in _NEEDED_TO_RUN and finding.level == "error" for finding in found):
+        note(f"{path}: does not run, so only its text was checked; correct these errors and check again")
     fatal = {"error", "warning"} if strict else {"error"}
     return Result(
         lambda: [_finding_record(finding) for finding in shown],
@@ -384,7 +394,8 @@ def loops(*, through: tuple[str, ...], is_open: bool, limit: int, independent: b
         message = "--independent lists the loops of the whole model; leave out --through"
         raise click.UsageError(message)
     request = run_from.request()
-    model = request.load_model()
+    model = request.load_model(without_data=True)
+    _note_unread(request.model, model, "the polarity of what depends on it is unknown")
     if not (runs := not is_unfinished(model)):
         note(f"{request.model}: has incomplete equations, so that it is not run; polarities are those drawn at arrows")
     with busy(f"finding loops of {request.model.name}"):

@@ -11,7 +11,7 @@ import xarray as xr
 
 from ...analysis import ATTRIBUTION, RANKING, attributed_variables, model_of_run
 from ...comparison import Outcome
-from ...dataset import ANALYSIS, MEMBER, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
+from ...dataset import ANALYSIS, TIME, find_variable, has_variable, lever_dims, long_name, member_dims
 from ...errors import DatasetError, FigureError, ReportError
 from ...files import Location
 from ...inference import BACKTEST, MeasuredError, find_errors_file, read_errors
@@ -35,7 +35,7 @@ from ..requests import warnings_as_notes
 from ..views.attribution import moment_of, plot_attribution_to
 from ..views.backtest import plot_backtest_to
 from ..views.headlines import check_name, headline_names, shared_headlines
-from ..views.members import note_broken, note_unfinished, plot_members_to
+from ..views.members import check_members, note_unfinished, plot_members_to
 from ..views.ranking import plot_ranking_to
 from ..views.run_figures import figures_of, plot_runs_to
 from ..views.sweep import plot_sweep_to, sweep_figure
@@ -117,7 +117,7 @@ def plot(
             force=force,
         )  # fmt: skip
     elif any(is_ensemble(path) for path in paths):
-        _check_members(opened)
+        check_members(opened, ", which bands cannot show; plot it alone", error=FigureError)
         headlines = names or shared_headlines(list(opened.values()))
         with busy("reading the members"):
             plot_members_to(
@@ -154,17 +154,6 @@ def _plot_ranking(
         message = f"run '{name}': is a ranking, whose figure shows its own target and date; plot it alone, without --on and --at"
         raise FigureError(message)
     plot_ranking_to(runs[name], target, title=title or name, force=force)
-
-
-def _check_members(runs: Mapping[str, xr.Dataset]) -> None:
-    """Check that all runs are ensembles or single runs; notes say which are incomplete."""
-    for name, run in runs.items():
-        others = [dim for dim in member_dims(run) if dim != MEMBER]
-        if others:
-            message = f"run '{name}': varies along {', '.join(others)}, which bands cannot show; plot it alone"
-            raise FigureError(message)
-        note_unfinished(run)
-        note_broken(run)
 
 
 def _find_runs(names: Iterable[str], place: Path) -> dict[str, Location]:

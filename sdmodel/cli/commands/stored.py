@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import math
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -152,42 +153,27 @@ def show(run: str, statements: tuple[str, ...], bands: tuple[float, ...], folder
     """
     path = find_run(run, runs_folder(folder))
     stored = open_run(path)
-    if stored.attrs.get(ANALYSIS) == ATTRIBUTION:
-        return _attribution(path, stored)
-    if stored.attrs.get(ANALYSIS) == BACKTEST:
-        record = _record(path, stored)
-
-        def parts() -> Iterator[Part]:
-            yield _record_table(path, record)
-            yield from backtest_parts(stored)
-
-        return Result(lambda: record | backtest_record(stored), parts, "scores")
-    if stored.attrs.get(ANALYSIS) == RANKING:
-        return _ranking(path, stored)
+    kind = stored.attrs.get(ANALYSIS)
+    if kind == ATTRIBUTION:
+        names = attributed_variables(stored)
+        moments = (moment_of(stored, names),)
+        whole = attribution_parts(stored, names, moments, brief=len(names) > _FEW)
+        return _analysis(path, stored, whole, lambda: attribution_record(stored, names, moments), "variables")
+    if kind == BACKTEST:
+        return _analysis(path, stored, backtest_parts(stored), lambda: backtest_record(stored), "scores")
+    if kind == RANKING:
+        return _analysis(path, stored, ranking_parts(stored), lambda: ranking_record(stored), "levers")
     if is_ensemble(path):
         return _ensemble(path, stored, statements, bands)
     return _single_run(path, stored, statements)
 
 
-def _attribution(path: Location, stored: xr.Dataset) -> Result:
-    names, record = attributed_variables(stored), _record(path, stored)
-    moments = (moment_of(stored, names),)
-
-    def parts() -> Iterator[Part]:
-        yield _record_table(path, record)
-        yield from attribution_parts(stored, names, moments, brief=len(names) > _FEW)
-
-    return Result(lambda: record | attribution_record(stored, names, moments), parts, "variables")
-
-
-def _ranking(path: Location, stored: xr.Dataset) -> Result:
-    record = _record(path, stored)
-
-    def parts() -> Iterator[Part]:
-        yield _record_table(path, record)
-        yield from ranking_parts(stored)
-
-    return Result(lambda: record | ranking_record(stored), parts, "levers")
+def _analysis(
+    path: Location, stored: xr.Dataset, parts: Iterable[Part], record: Callable[[], dict[str, Any]], rows: str
+) -> Result:
+    """The record of an analysis, and what it found as its own command shows it."""
+    own = _record(path, stored)
+    return Result(lambda: own | record(), lambda: itertools.chain([_record_table(path, own)], parts), rows)
 
 
 def _ensemble(path: Location, stored: xr.Dataset, statements: Sequence[str], bands: Sequence[float]) -> Result:

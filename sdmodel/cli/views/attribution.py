@@ -10,15 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ...analysis import (
-    LEVER,
-    OTHER,
-    contribution_rows,
-    contributions_to,
-    greatest_difference,
-)
+from ...analysis import LEVER, OTHER, contribution_rows, contributions_to, greatest_difference
 from ...comparison import Outcome, VariableAttribution, outcome_of
-from ...dataset import PROBABILITY, TIME, subscript_dims, with_labels
+from ...dataset import PROBABILITY, TIME, describe_model, labels_along, subscript_dims, with_labels
 from ...numerals import format_number, format_signed
 from ..output import Part, Table, columns_beside, note
 from .headlines import round_times
@@ -37,10 +31,8 @@ def parts_of(found: xr.Dataset, names: Sequence[str]) -> list[VariableAttributio
     parts = []
     for name in names:
         whole = contributions_to(found, name)
-        dims = subscript_dims(whole.baseline)
-        stacked = whole.baseline.isel({TIME: 0}).stack(cell=dims)["cell"].values.tolist() if dims else [()]
-        cells = (tuple(map(str, cell)) for cell in stacked)
-        parts += [contributions_to(found, with_labels(whole.name, cell) if cell else name) for cell in cells]
+        cells = labels_along(whole.baseline, subscript_dims(whole.baseline))
+        parts += [contributions_to(found, with_labels(whole.name, labels)) if labels else whole for _, labels in cells]
     return parts
 
 
@@ -73,12 +65,7 @@ def attribution_parts(
 
 def _by_importance(part: VariableAttribution) -> list[str]:
     """The levers of a variable, the largest contribution over time first."""
-    sizes = np.nan_to_num(np.abs(_shapley(part).transpose(TIME, LEVER).values)).sum(axis=0)
-    return [str(part.contributions[LEVER].values[place]) for place in np.argsort(-sizes, kind="stable")]
-
-
-def _shapley(part: VariableAttribution) -> xr.DataArray:
-    return part.contributions.sel(measure="shapley")
+    return [str(part.contributions[LEVER].values[place]) for place in np.argsort(-part.sizes, kind="stable")]
 
 
 def _over_time(part: VariableAttribution) -> Table:
@@ -97,7 +84,7 @@ def _over_time(part: VariableAttribution) -> Table:
     def level(name: str, values: xr.DataArray) -> list[str]:
         return [name, *(format_number(float(values.isel({TIME: place})), part.units) for place in places)]
 
-    levers = [row(f"  {name}", _shapley(part).sel({LEVER: name})) for name in _by_importance(part)]
+    levers = [row(f"  {name}", part.shapley.sel({LEVER: name})) for name in _by_importance(part)]
     whole = row("  all together", part.scenario - part.baseline)
     return Table(headings, [level("baseline", part.baseline), *levers, whole, level("scenario", part.scenario)])
 
@@ -134,7 +121,7 @@ def _summary(found: xr.Dataset, names: Sequence[str], outcome: Outcome) -> Table
     rows = []
     for part in parts_of(found, names):
         ends = [float(outcome_of(values, outcome)) for values in (part.baseline, part.scenario)]
-        shares = outcome_of(_shapley(part), outcome)
+        shares = outcome_of(part.shapley, outcome)
         order = np.argsort(-np.nan_to_num(np.abs(shares.values)), kind="stable")
         levers = [f"{shares[LEVER].values[place]} {format_signed(float(shares.values[place]))}" for place in order[:2]]
         levels = [format_number(value, part.units) for value in ends]
@@ -216,8 +203,7 @@ def _origin(found: xr.Dataset) -> list[str]:
         lines if lines.startswith(f"{name} =") else f"{name} ({lines})" for name, lines in levers.items()
     )
     members = f"; means of {record['members']} members" if record["members"] > 1 else ""
-    model = f"Model {Path(str(record['model'])).name}, sha256 {str(record['model_sha256'])[:12]}"
     return [
-        f"{model}; {record['runs']} runs, {record['method']}{members}",
+        f"{describe_model(found)}; {record['runs']} runs, {record['method']}{members}",
         f"{record['scenario_name'] or 'scenario'}: {changes}",
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import xarray as xr
 
+from ...dataset import describe_model
 from ...errors import CalibrationError, format_count
 from ...files import write_file
 from ...inference import (
@@ -97,7 +98,6 @@ def backtest_figure(found: xr.Dataset, *, title: str, names: Sequence[str] = (),
     """The figure of a back-test, of all series or of those named."""
     from ...figures import plot_backtest
 
-    model = f"Model {Path(str(found.attrs['model'])).name}, sha256 {str(found.attrs['model_sha256'])[:12]}"
     panels = backtest_panels(found, names)
     shown = first_panels(list(panels), every=every or bool(names))
-    return plot_backtest({name: panels[name] for name in shown}, title=title, origin=[model])
+    return plot_backtest({name: panels[name] for name in shown}, title=title, origin=[describe_model(found)])

@@ -25,6 +25,7 @@ from .comparison import (
     requested_names,
     shared_times,
 )
+from .headlines import columns_of_times
 from .members import (
     Spread,
     few_times,
@@ -104,8 +105,7 @@ def _parts(
     """Constants, then a table for each other run, or for each by itself."""
     yield from change_parts(changes, runs)
     for run in (run for run in differences if run.spreads):
-        columns = {f"{run.run} - {runs[0]}": "fold", "units": "fold"}
-        columns |= {f"{time:.10g}": "right" for time in run.spreads[0].times}
+        columns = columns_of_times(f"{run.run} - {runs[0]}", run.spreads[0].times)
         yield Table(columns, [row for spread in run.spreads for row in _rows(run, spread, options.bands)])
         pairs = f"{run.members:,} pairs of members" if run.members > 1 else "1 pair"
         yield f"{pairs}: medians, bands and shares are of the differences\n"

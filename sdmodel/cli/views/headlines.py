@@ -18,6 +18,7 @@ from ...dataset import (
     find_in_order,
     find_variable,
     has_variable,
+    labels_along,
     long_name,
     member_dims,
     spelled_names,
@@ -109,13 +110,19 @@ def headline_tables(lines: Sequence[Line], run: xr.Dataset) -> Iterator[Table]:
     """The table of headline variables, each in its own units."""
     if not lines:
         return
+    rows = [[line.name, line.units, *(format_number(value, line.units) for value in line.values)] for line in lines]
+    yield Table(columns_of_times(time_heading(run), lines[0].times), rows)
+
+
+def columns_of_times(heading: str, times: Sequence[float]) -> dict[str, str]:
+    """The columns of a table with a name, its units, and a number at each time."""
+    return {heading: "fold", "units": "fold"} | {f"{time:.10g}": "right" for time in times}
+
+
+def time_heading(run: xr.Dataset) -> str:
+    """The heading of the names in a table over time: the time with its units."""
     units = str(run[TIME].attrs.get("units", ""))
-    columns = {f"Time ({units})" if units else "Time": "fold", "units": "fold"}
-    columns |= {f"{time:.10g}": "right" for time in lines[0].times}
-    yield Table(
-        columns,
-        [[line.name, line.units, *(format_number(value, line.units) for value in line.values)] for line in lines],
-    )
+    return f"Time ({units})" if units else "Time"
 
 
 def round_times(times: NDArray[np.float64], columns: int) -> NDArray[np.intp]:
@@ -174,12 +181,10 @@ def check_name(name: str, runs: Mapping[str, xr.Dataset]) -> None:
             raise DatasetError(message) from error
 
 
-def labelled(variable: xr.DataArray, *, most: int = _LABELS) -> Iterator[tuple[str, xr.DataArray]]:
+def labelled(variable: xr.DataArray) -> Iterator[tuple[str, xr.DataArray]]:
     """The first labels of a variable, each with its full name."""
     dims = subscript_dims(variable)
-    places = itertools.islice(itertools.product(*(range(variable.sizes[dim]) for dim in dims)), most)
-    for place in places:
-        labels = [str(variable.coords[dim].values[at]) for dim, at in zip(dims, place, strict=True)]
+    for place, labels in itertools.islice(labels_along(variable, dims), _LABELS):
         yield with_labels(long_name(variable), labels), variable.isel(dict(zip(dims, place, strict=True)))
 
 

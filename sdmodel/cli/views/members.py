@@ -12,14 +12,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ...comparison import LEFT_OUT, MEDIAN, levels_of, share_where
-from ...dataset import MEMBER, MODEL_ERROR, PROBABILITY, TIME, find_variable, long_name
-from ...errors import format_count
+from ...dataset import MEMBER, MODEL_ERROR, PROBABILITY, TIME, find_variable, long_name, member_dims
+from ...errors import SdmodelError, format_count
 from ...inference import quantiles_with_error
 from ...numerals import format_band, format_number
 from ...vensim import read_formula
 from ..observations import stored_model_file
 from ..output import Table, columns_beside, note
-from .headlines import columns_for, labelled_with_note, round_times
+from .headlines import columns_for, columns_of_times, labelled_with_note, round_times, time_heading
 from .panels import first_panels, layout_of, scales_of
 
 _COLUMN_WIDTH, _COLUMNS = 21, 6
@@ -88,8 +88,7 @@ def spread_tables(spreads: Sequence[Spread], bands: Sequence[float], run: xr.Dat
     """Medians, and below each the ends of its bands."""
     if not spreads:
         return
-    units = str(run[TIME].attrs.get("units", ""))
-    yield spread_table(f"Time ({units})" if units else "Time", spreads, bands)
+    yield spread_table(time_heading(run), spreads, bands)
     broken = [spread for spread in spreads if spread.members_left_out]
     if broken:
         most = max(broken, key=lambda spread: spread.members_left_out)
@@ -101,7 +100,7 @@ def spread_tables(spreads: Sequence[Spread], bands: Sequence[float], run: xr.Dat
 
 def spread_table(title: str, spreads: Sequence[Spread], bands: Sequence[float]) -> Table:
     """A table of medians and bands under a title."""
-    columns = {title: "fold", "units": "fold"} | {f"{time:.10g}": "right" for time in spreads[0].times}
+    columns = columns_of_times(title, spreads[0].times)
     return Table(columns, [row for spread in spreads for row in spread_rows(spread, bands)])
 
 
@@ -183,6 +182,17 @@ def _share_row(share: Share, columns: int) -> list[str]:
 
 def _percent(share: float) -> str:
     return "none left" if np.isnan(share) else f"{100 * share:.3g} %"
+
+
+def check_members(runs: Mapping[str, xr.Dataset], cure: str, *, error: type[SdmodelError]) -> None:
+    """Check that all runs are ensembles or single runs, else the error ends in `cure`; notes say which are incomplete."""
+    for name, run in runs.items():
+        others = [dim for dim in member_dims(run) if dim != MEMBER]
+        if others:
+            message = f"run '{name}': varies along {', '.join(others)}{cure}"
+            raise error(message)
+        note_unfinished(run)
+        note_broken(run)
 
 
 def note_broken(run: xr.Dataset) -> None:

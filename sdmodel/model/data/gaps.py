@@ -39,8 +39,9 @@ def missing_data(model: Model, changed: Mapping[str, float] = MappingProxyType({
     They do not need it where constants multiply it by 0 or choose something else, as switches between data and a model do; and
     what needs it may be missing too where some stock does not depend on it, as what compares a model with data. `changed`
     are constants by key that a run changes, nan if they differ between its members: what the model's own constants switch off
-    must stay so.
+    must stay so. Before them come the files of a model that was read without them.
     """
+    yield from model.unread_files
     yield from _faults(model, changed, needed=True)
 
 
@@ -139,6 +140,8 @@ def _find_gaps(model: Model, changed: Mapping[str, float]) -> _Gaps:
 
 def _lacking(model: Model) -> Iterator[_Lacking]:
     for element, points in data_variables(model):
+        if model.unread_files and any(own.text for own in element.equations):
+            continue  # a file of its own lacks, which is reported instead
         tables = points_in(model, points)
         cells = tuple(cell for cell, table in tables.items() if not has_points(table))
         names = set()

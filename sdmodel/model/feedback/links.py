@@ -228,7 +228,7 @@ class _Run:
     def series(self, expression: Expr, rows: Sequence[_Read]) -> NDArray[np.float64]:
         """The values of an expression in numbered symbols, at every time of the run in the columns, for some cells in each row.
 
-        Tables and functions of time are evaluated number by number, everything else together.
+        They are nan where one of the cells that it reads is, even if only a condition needs that. Tables and functions of time are evaluated number by number, everything else together.
         """
         shape = (len(rows), len(self.times))
         values: dict[str, NDArray[np.float64]] = {}
@@ -252,8 +252,8 @@ class _Run:
             return made
 
         plain = transform(expression, change)
-        found = evaluate_arrays(plain, lambda name, _: values[name])
-        return np.broadcast_to(found, shape)
+        unknown = sum(np.where(np.isnan(own), np.nan, 0.0) for own in values.values())
+        return evaluate_arrays(plain, lambda name, _: values[name]) + np.broadcast_to(unknown, shape)
 
 
 def _symbol(place: int) -> Symbol:

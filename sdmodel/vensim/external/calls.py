@@ -10,7 +10,17 @@ from ...errors import format_count
 from ...model import Table, key
 from ...numerals import is_error_value, number_cure
 from .access import Access
-from .tables import Area, Odd, Sheet, TableProblemError, Workbook, cell_position, column_number, shorten_text
+from .tables import (
+    Area,
+    FileProblemError,
+    Odd,
+    Sheet,
+    TableProblemError,
+    Workbook,
+    cell_position,
+    column_number,
+    shorten_text,
+)
 
 _T = TypeVar("_T")
 Remark = Callable[[str], None]
@@ -250,7 +260,7 @@ def _reading(access: Access, file: str, tab: str, read: Callable[[Workbook, Shee
         return read(workbook, workbook.sheet(tab), partial(access.remark, name))
     except TableProblemError as error:
         message = f"'{name}': {error}" if not str(error).startswith("sheet") else f"'{name}', {error}"
-        raise TableProblemError(message) from None
+        raise FileProblemError(message) from None
 
 
 def _area(workbook: Workbook, sheet: Sheet, text: str) -> tuple[Sheet, Area]:

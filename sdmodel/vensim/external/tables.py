@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import Fault, FileFault, Place
 from ...files import OLE_MARK, ZIP_MARK, decode_text
 from ...model import nearest
 from ...numerals import number_cure
@@ -41,6 +42,15 @@ _SEPARATORS: Mapping[str, str] = {",": "commas", ";": "semicolons", "\t": "tabs"
 
 class TableProblemError(Exception):
     """What is wrong with a file, a sheet or a cell, and what to do, after the name of the file."""
+
+
+class FileProblemError(TableProblemError):
+    """The same, with the name of the file."""
+
+
+def fault_of(problem: TableProblemError, place: Place) -> Fault:
+    """Return the fault of an equation that reads a file: that of the file itself, or of how the equation is written."""
+    return (FileFault if isinstance(problem, FileProblemError) else Fault)(place, str(problem))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,5 +41,6 @@ def under_scenario(model: Model, scenario: ScenarioLike | None) -> tuple[Model, 
             allow_files=model.allow_files,
             encoding=None if model.encoding.startswith("utf") else model.encoding,
             texts=changes.texts,
+            without_data=bool(model.unread_files),
         )
     return known[own], changes

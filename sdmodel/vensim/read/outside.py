@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -145,9 +146,9 @@ def outside_equations(statement: Statement, scope: Scope, equation: Equation) ->
         if function:
             tables = list(_tables(right, scope, equation))
     except TableProblemError as problem:
-        scope.fault(right.children[0], str(problem))
+        scope.table_fault(right.children[0], problem)
     if what != "DATA":
-        return tables or [replace(equation, expression=NO_POINTS if what == "LOOKUPS" else number(0.0))]
+        return tables or [replace(equation, expression=NO_POINTS if what == "LOOKUPS" else Numbers([math.nan]))]
     points = scope.names.points.setdefault(statement.key, [])
     points += tables or [replace(equation, expression=NO_POINTS)]
     reference = data_reference(statement.key, *equation.subscripts)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...errors import Fault, format_count
-from ...model import Subscript, SubscriptMapping, display_name, key, unknown_function
+from ...errors import Fault, FileFault, format_count
+from ...model import MARK, Subscript, SubscriptMapping, display_name, key, unknown_function
 from ..document import Document
 from ..external.access import Access
-from ..external.tables import TableProblemError
+from ..external.tables import TableProblemError, fault_of
 from .grammar import Node
 from .outside import file_function, labels_from
-from .statements import Statement
+from .statements import RANGE_KINDS, Statement, subscript_keys
 from .syntax import comment_of
 from .table import Token, Tree
 
@@ -26,13 +26,39 @@ _GUESSES = 20
 
 
 def subscripts_of(
-    document: Document, statements: Iterable[Statement], unread: Container[str], access: Access
+    document: Document, statements: Sequence[Statement], unread: Container[str], access: Access
 ) -> tuple[dict[str, Subscript], list[Fault]]:
-    """Return the ranges that a document declares, by key in file order, and the faults in them.
+    """Return the ranges that a document declares in statements, by key in file order, and the faults in them.
 
-    `unread` are the keys that unreadable blocks define; they may be ranges too. `access` reads labels from files.
+    `unread` are the keys that unreadable blocks define; they may be ranges too. `access` reads labels from files. In place of those
+    that it cannot read, a range has the labels that equations use and no range has, or one that its name describes.
     """
-    declarations = _Declarations(document, unread, access)
+    found, faults = _declared(statements, _Declarations(document, unread, access))
+    if any(isinstance(fault, FileFault) for fault in faults):
+        known = {*found, *(label for subscript in found.values() for label in subscript.keys)}
+        known |= {statement.key for statement in statements}
+        used = dict.fromkeys(label for statement in statements for label in _subscripts_in(statement))
+        stand_ins = tuple(display_name(label) for label in used if label not in known)
+        return _declared(statements, _Declarations(document, unread, access, stand_ins))
+    return found, faults
+
+
+def _subscripts_in(statement: Statement) -> Iterator[str]:
+    """Yield the keys of the subscripts that a statement uses."""
+    yield from statement.subscripts
+    waiting = [] if statement.kind in RANGE_KINDS else list(statement.body)
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Tree) and part.data == "subscripts":
+            yield from (own.removesuffix(MARK) for own in subscript_keys(part))
+        elif isinstance(part, Tree):
+            waiting += part.children
+
+
+def _declared(statements: Iterable[Statement], declarations: _Declarations) -> tuple[dict[str, Subscript], list[Fault]]:
+    """Return the ranges of statements, with their mappings, and the faults in them."""
+    document = declarations.document
+    statements = [statement for statement in statements if statement.kind in RANGE_KINDS]
     for statement in statements:
         if statement.key in declarations.statements:
             declarations.fault(statement, f"the range '{display_name(statement.name)}' is declared twice; remove one")
@@ -52,11 +78,15 @@ def subscripts_of(
 
 @dataclass(slots=True)
 class _Declarations:
-    """The declarations of a document while their labels are collected; `open` are the ranges in progress."""
+    """The declarations of a document while their labels are collected; `open` are the ranges in progress.
+
+    `stand_ins` replace labels that cannot be read from a file.
+    """
 
     document: Document
     unread: Container[str]
     access: Access
+    stand_ins: tuple[str, ...] = ()
     statements: dict[str, Statement] = field(default_factory=dict)
     done: dict[str, tuple[str, ...]] = field(default_factory=dict)
     repeated: dict[str, str] = field(default_factory=dict)
@@ -111,8 +141,9 @@ class _Declarations:
             try:
                 return labels_from(item, self.access)
             except TableProblemError as problem:
-                self.fault(statement, str(problem), item.children[0])
-                return ()
+                place = self.document.place(statement.offset + (item.children[0].start_pos or 0))
+                self.faults.append(fault_of(problem, place))
+                return self.stand_ins or (f"{display_name(statement.name)} label",)
         guess = len(self.faults) < _GUESSES
         self.fault(statement, unknown_function(display_name(item.children[0]), guess=guess), item.children[0])
         return ()

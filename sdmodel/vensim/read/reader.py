@@ -7,12 +7,14 @@ import gc
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from sympy import Expr, S
 
-from ...errors import Fault, ModelError, ScenarioError
+from ...errors import Fault, FileFault, ModelError, ScenarioError
 from ...files import multibyte_encodings, reading_as
 from ...model import (
     ARRAY_FUNCTIONS,
@@ -37,7 +39,7 @@ from .grammar import SyntaxProblemError, parse
 from .outside import is_data, repeated_data, texts_of
 from .ranges import subscripts_of
 from .segments import blank_comments
-from .statements import ELEMENT_KINDS, RANGE_KINDS, Statement, read_statements
+from .statements import ELEMENT_KINDS, Statement, read_statements
 from .syntax import METHODS, calendar_of, comment_of, integration_method, one_line, synonyms_of, units_of
 from .table import Token
 from .translation import Names, Scope, read_expression
@@ -56,6 +58,7 @@ def model_from_text(
     allow_files: Iterable[PathLike] = (),
     encoding: str | None = None,
     texts: Iterable[TextChange] = (),
+    without_data: bool = False,
 ) -> Model:
     r"""Read a model from the text of a Vensim `.mdl` file.
 
@@ -65,7 +68,7 @@ def model_from_text(
         The text, or the bytes of the file.
     path : str
         The name that faults give as their file. Workbooks and tables that the model reads are looked for beside it.
-    data, allow_files, encoding, texts
+    data, allow_files, encoding, texts, without_data
         As for `read_model`; a text that is given as such has no encoding.
 
     Returns
@@ -92,9 +95,10 @@ def model_from_text(
         with _without_collection(), reading_as(encoding):
             document = Document.from_bytes(content, path, encoding=None if isinstance(text, str) else encoding)
             model, faults = model_of(document, allow_files, files, texts)
-            if faults:
-                raise ModelError(dict.fromkeys(faults))
-            return with_data_files(model, files)
+            files_alone = without_data and all(isinstance(fault, FileFault) for fault in faults)
+            if faults and not files_alone:
+                raise ModelError(_once_a_file(faults))
+            return with_data_files(replace(model, unread_files=tuple(_once_a_file(faults))), files)
 
     errors: list[ModelError] = []
     for tried in (encoding, *(() if encoding else multibyte_encodings(content))):
@@ -103,6 +107,18 @@ def model_from_text(
         except ModelError as error:  # signs with the bytes of marks are faults in any other encoding
             errors.append(error)
     raise min(errors, key=lambda error: len(error.faults))
+
+
+def _once_a_file(faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Yield faults; what is wrong with a file once, at the first equation that reads it."""
+    counts = Counter(fault.what for fault in dict.fromkeys(faults) if isinstance(fault, FileFault))
+    for fault in dict.fromkeys(faults):
+        count = counts.pop(fault.what, 0) if isinstance(fault, FileFault) else 1
+        if count > 1:
+            what, mark, cure = fault.what.rpartition("; ")
+            yield replace(fault, what=f"{what} (read in {count:,} places){mark}{cure}")
+        elif count:
+            yield fault
 
 
 @contextlib.contextmanager
@@ -140,8 +156,7 @@ def model_of(
     found = read_statements(document)
     own_texts = MappingProxyType(changed_texts(texts_of(found.model), texts))
     access = Access.of_model(document.path, allow_files, settings, own_texts)
-    declaring = [statement for statement in found.model if statement.kind in RANGE_KINDS]
-    ranges, range_faults = subscripts_of(document, declaring, found.unread, access)
+    ranges, range_faults = subscripts_of(document, found.model, found.unread, access)
     defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]
     keys = {statement.key for statement in defining}
     names = Names(document, keys | found.unread, ranges, found.macros, expand, access=access)
@@ -151,7 +166,8 @@ def model_of(
     names.repeated = repeated_data(defining, names)
     elements = elements_of(defining, names)
     series = access.series_files()
-    wanted = undefined_names(elements, names) if (series or data) and not names.faults else {}
+    whole = all(isinstance(fault, FileFault) for fault in names.faults)
+    wanted = undefined_names(elements, names) if (series or data) and whole else {}
     if wanted:
         offered = series_in(series, required=False) | series_in(data)
         elements |= {own.key: own for own in exogenous_elements(names, wanted, offered)}
@@ -184,11 +200,11 @@ def model_of(
             f"the settings ask for integrator number {method:.40}, which is unknown; use one from 0 (Euler) to 5 (RK4)"
         )
         faults.append(Fault(document.place(where), what))
-    if not faults and series and any(data_variables(model)):
+    if series and all(isinstance(fault, FileFault) for fault in faults) and any(data_variables(model)):
         try:
             model = with_data_files(model, series, required=False)
         except ModelError as error:
-            faults = list(error.faults)
+            faults += error.faults
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
 
 

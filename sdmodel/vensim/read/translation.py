@@ -41,6 +41,7 @@ from ...model import (
 )
 from ..document import Document, Lines
 from ..external.access import Access
+from ..external.tables import TableProblemError, fault_of
 from .grammar import Node
 from .segments import foreign_operator
 from .statements import Macro, subscript_keys
@@ -173,6 +174,10 @@ class Scope:
         """Record a fault and return zero in place of the unreadable part, so that the rest is checked too."""
         self.names.faults.append(Fault(self.place(token), what))
         return S.Zero
+
+    def table_fault(self, token: Token, problem: TableProblemError) -> None:
+        """Record what is wrong with a file of data, or with how an equation reads it."""
+        self.names.faults.append(fault_of(problem, self.place(token)))
 
 
 def read_expression(node: Node, scope: Scope, name: Token) -> Expr:

@@ -1,0 +1,216 @@
+"""Conveyors, against slats that are moved one by one, and the steady states that isee publishes."""
+
+import numpy as np
+import pytest
+
+import sdmodel as sd
+from sdmodel.errors import ModelError
+from sdmodel.testing import build_xmile
+from sdmodel.xmile import read_xmile
+
+DT = 0.5
+SPECS = f'<sim_specs method="Euler"><start>0</start><stop>12</stop><dt>{DT}</dt></sim_specs>'
+
+
+def read(variables, **more):
+    return read_xmile(build_xmile(variables, specs=SPECS, **more).encode(), "belt.xmile")
+
+
+def conveyor(
+    length="4", *, content="40", inflows=("10 + TIME",), leaks=(), exponential=False, parts="", marks="", of="", flow=""
+):
+    """A conveyor 'belt' with inflows in0, in1 ..., an outflow 'off' and leaks leak0, leak1 ...; `of` are the dimensions of all."""
+    flows = [*(f"<flow name='in{n}' {flow}>{of}<eqn>{own}</eqn></flow>" for n, own in enumerate(inflows))]
+    flows += [f"<flow name='leak{n}'>{of}<eqn>{own}</eqn><leak/></flow>" for n, own in enumerate(leaks)]
+    ends = [*(f"<inflow>in{n}</inflow>" for n in range(len(inflows))), "<outflow>off</outflow>"]
+    ends += [f"<outflow>leak{n}</outflow>" for n in range(len(leaks))]
+    kind = f"<conveyor exponential_leak='{str(exponential).lower()}' {marks}><len>{length}</len>{parts}</conveyor>"
+    stock = f"<stock name='belt'>{of}<eqn>{content}</eqn>{''.join(ends)}{kind}</stock><flow name='off'>{of}</flow>"
+    return stock + "".join(flows)
+
+
+def move(times, inflow, length, fractions, content, *, exponential):
+    """The content, the outflow and the leaks of slats that are moved one by one: of each what is left, what came in, and its slats."""
+
+    def leaking(left, entered, slats, time=0.0):
+        share = left * DT if exponential else entered / slats
+        return [fraction(time) * share for fraction in fractions]
+
+    def slats_of(time):
+        return max(1, int(length(time) / DT + 0.5))
+
+    first = slats_of(0.0)
+    belt, left = {}, 1.0
+    for place in range(first, 0, -1):
+        belt[place] = [(left, 1.0, first)]
+        left -= sum(leaking(left, 1.0, first))
+    scale = content / sum(own[0][0] for own in belt.values())
+    belt = {place: [(a * scale, b * scale, n) for a, b, n in own] for place, own in belt.items()}
+    rows = []
+    for time in times:
+        before = sum(own[0] for slat in belt.values() for own in slat)
+        leaked, moved, out = np.zeros(len(fractions)), {}, 0.0
+        for place, slat in belt.items():
+            for left, entered, slats in slat:
+                parts = leaking(left, entered, slats, time)
+                leaked += parts
+                if place == 1:
+                    out += left - sum(parts)
+                else:
+                    moved.setdefault(place - 1, []).append((left - sum(parts), entered, slats))
+        amount = inflow(time) * DT
+        moved.setdefault(slats_of(time), []).append((amount, amount, slats_of(time)))
+        belt = moved
+        rows.append([before, out / DT, *leaked / DT])
+    return np.array(rows).T
+
+
+LENGTHS = {
+    "4": lambda _: 4,
+    "2.7": lambda _: 2.7,
+    "0.1": lambda _: 0.1,
+    "4 - STEP(2, 3) + STEP(3, 7)": lambda time: 4 - 2 * (time >= 3) + 3 * (time >= 7),
+}
+
+
+FRACTIONS = {
+    "0": lambda _: 0,
+    "0.3": lambda _: 0.3,
+    "0.05": lambda _: 0.05,
+    "0.2 + STEP(0.3, 2) - STEP(0.45, 6)": lambda time: 0.2 + 0.3 * (time >= 2) - 0.45 * (time >= 6),
+}
+
+
+def check_slats(length, leaks, exponential):
+    run = sd.simulate(read(conveyor(length, leaks=leaks, exponential=exponential)))
+    names = ["belt", "off", *(f"leak{n}" for n in range(len(leaks)))]
+    fractions = [FRACTIONS[leak] for leak in leaks]
+    expected = move(run.time.values, lambda t: 10 + t, LENGTHS[length], fractions, 40, exponential=exponential)
+    np.testing.assert_allclose([run[name].values.ravel() for name in names], expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+@pytest.mark.parametrize("leaks", [(), ("0.3", "0.05"), ("0",)])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_conveyor_moves_slat_by_slat(length, leaks, exponential):
+    """With any transit time, also one that changes; its first content is in equilibrium."""
+    check_slats(length, leaks, exponential)
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+@pytest.mark.parametrize("length", ["4", "2.7", "0.1"])
+def test_the_fraction_of_a_leak_may_change(length, exponential):
+    """What is on its way then leaks by the fraction of each step."""
+    check_slats(length, ("0.2 + STEP(0.3, 2) - STEP(0.45, 6)", "0.05"), exponential)
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+def test_the_steady_state_is_the_published_one(exponential):
+    """As in isee's "Steady-State Initialization of Conveyors" (25 May 2010): nothing changes with that content."""
+    inflow, time, fraction = 10, 4, 0.2
+    if exponential:
+        content = inflow * (1 - (1 - fraction * DT) ** (time / DT)) / fraction
+    else:
+        content = time * inflow - (time / DT - 1) * fraction * inflow * DT / 2
+    run = sd.simulate(read(conveyor(content=content, inflows=["10"], leaks=[fraction], exponential=exponential)))
+    kept = (1 - fraction * DT) ** (time / DT) if exponential else 1 - fraction
+    for name, value in {"belt": content, "off": 10 * kept, "leak0": 10 * (1 - kept)}.items():
+        np.testing.assert_allclose(run[name], value, rtol=1e-12)
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+def test_leaks_share_what_there_is(exponential):
+    """Nothing is lost and nothing becomes negative where their fractions ask for more; a lever on one counts at once."""
+    model = read(conveyor(leaks=[0.5, "2"], exponential=exponential, inflows=["10"]))
+    assert model["leak1 leak fraction"].kind == "constant"
+    for fraction in (0.1, 2, 50):
+        run = sd.simulate(model, {"leak1 leak fraction": fraction})
+        assert all(float(run[name].min()) > -1e-12 for name in ("belt", "off", "leak0", "leak1"))
+        left = run["in0"] - run["off"] - run["leak0"] - run["leak1"]
+        np.testing.assert_allclose(run["belt"], 40 + (left.cumsum("time") - left) * DT, rtol=1e-12, atol=1e-12)
+
+
+def test_inflows_wait_for_room():
+    """The first one goes before the next; a capacity counts what leaves in the same step, and INF is none."""
+    parts = "<capacity>20</capacity><in_limit>INF</in_limit>"
+    run = sd.simulate(read(conveyor("2", content="0", inflows=["8", "6"], parts=parts)))
+    assert run["in0"].values.ravel()[:6].tolist() == [8, 8, 8, 0, 8, 8]
+    assert run["in1"].values.ravel()[:6].tolist() == [6, 6, 4, 0, 6, 6]
+    assert float(run["belt"].max()) == 20
+    limited = read(conveyor("2", content="0", inflows=["8", "6"], parts="<in_limit>9</in_limit>", leaks=["0.5"]))
+    run = sd.simulate(limited, {"belt inflow limit": 10})
+    assert set((run["in0"] + run["in1"]).values.ravel()) == {10}
+
+
+def test_each_cell_is_a_conveyor_of_its_own():
+    """Stocks, leaks and transit times may be arrays, with equations of their own for cells."""
+    side = "<dimensions><dim name='Side'/></dimensions>"
+    cells = "<element subscript='a'><eqn>2</eqn></element><element subscript='b'><eqn>4</eqn></element>"
+    fractions = cells.replace(">2<", ">0.1<").replace(">4<", ">0.3<")
+    text = conveyor("time_on", leaks=["9"], of=side).replace("<eqn>9</eqn>", fractions)
+    text += f"<aux name='time_on'>{side}{cells}</aux>"
+    run = sd.simulate(read(text, dimensions={"Side": ["a", "b"]}))
+    for label, length, leak in (("a", 2, 0.1), ("b", 4, 0.3)):
+        expected = move(
+            run.time.values,
+            lambda t: 10 + t,
+            lambda _, own=length: own,
+            [lambda _, own=leak: own],
+            40,
+            exponential=False,
+        )
+        found = [run[name].sel(side=label).values.ravel() for name in ("belt", "off", "leak0")]
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+def test_vensim_gets_the_same_conveyor(exponential):
+    """Its functions have all that a conveyor does."""
+    model = read(conveyor("2.7", leaks=["belt/99", "0.1"], exponential=exponential, parts="<capacity>45</capacity>"))
+    again = sd.model_from_text(sd.mdl_text(model))
+    ours, theirs = sd.simulate(model), sd.simulate(again)
+    for name in ("belt", "off", "leak0", "leak1", "in0"):
+        np.testing.assert_array_equal(ours[name], theirs[name])
+
+
+FAULTS = {
+    conveyor(
+        parts="<sample>TIME&gt;2</sample>"
+    ): "a conveyor with <sample> is not supported, it takes its transit time at all times",
+    conveyor(
+        parts="<arrest>1</arrest>"
+    ): "a conveyor with <arrest> is not supported, it never stops; model it with stocks",
+    conveyor(marks="discrete='true'"): 'a discrete conveyor is not supported; delete discrete="true"',
+    conveyor(leaks=["0.1"]).replace("<leak/>", ""): "'leak0' is a second outflow of a conveyor; mark it as a leak",
+    conveyor("").replace("<len></len>", ""): "needs a transit time and an outflow; write <len>",
+    conveyor(leaks=["0.1"]).replace("<leak/>", "<leak/><leak_integers/>"): "'leak0' leaks whole units",
+    conveyor(leaks=["0.1"]).replace("name='leak0'", "name='leak0' leak_end='0.5'"): "'leak0' leaks from a part",
+    conveyor(flow="spreadflow='even'"): "'in0' is spread over the conveyor",
+    conveyor(
+        "2 + STEP(1, 2)", leaks=["off/100"]
+    ): "the transit time changes with 'STEP' while fractions of leaks change",
+    conveyor(leaks=[""]): "'leak0 leak fraction' has no equation; write it",
+    conveyor(leaks=["1"])
+    + "<aux name='leak0 leak fraction'><eqn>1</eqn></aux>": "is the name of a part of a conveyor; rename one",
+    conveyor(parts="<capacity>9</capacity>", inflows=["1"]).replace(
+        "<flow name='in0' ><eqn>1</eqn></flow>",
+        "<stock name='first'><eqn>1</eqn><outflow>in0</outflow><conveyor><len>2</len></conveyor></stock><flow name='in0'/>",
+    ): "'in0' cannot wait until the conveyor 'belt' has room for it",
+}
+
+
+@pytest.mark.parametrize("text", FAULTS, ids=list(FAULTS.values()))
+def test_what_a_conveyor_cannot_do_is_refused_once(text):
+    """With what to do, and without more faults of its flows, which have no equations."""
+    with pytest.raises(ModelError) as refusal:
+        read(text)
+    assert FAULTS[text] in str(refusal.value)
+    assert len(refusal.value.faults) == 1
+
+
+def test_a_leak_may_have_its_fraction_in_its_mark():
+    """As the specification has it, `<leak>0.1</leak>`, beside an empty equation as Stella writes it."""
+    text = conveyor(leaks=["0.1"])
+    other = text.replace("<eqn>0.1</eqn><leak/>", "<eqn></eqn><leak>0.1</leak>")
+    assert other != text
+    np.testing.assert_array_equal(sd.simulate(read(other))["leak0"], sd.simulate(read(text))["leak0"])
