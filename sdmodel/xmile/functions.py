@@ -168,7 +168,7 @@ def _rate_of_return(stream: Expr, missing: Expr = CONSTANTS[":na:"]) -> Expr:
 
 
 def _counter(start: Expr, end: Expr) -> Expr:
-    """Return the time since the start, which begins anew at the end; a hundredth of a time step makes up for rounding."""
+    """Return the time since the start, which starts again at the end; a hundredth of a time step makes up for rounding."""
     length = add(end, negate(start))
     rounds = row("INTEGER", divide(add(_SINCE_START, multiply(number(0.01), _STEP)), length))
     return add(start, _SINCE_START, negate(multiply(length, rounds)))
