@@ -132,8 +132,7 @@ def _make_run(
         name = model.identifiers[element.key]
         variables[name] = _variable(name, element, values[element.key], ranges, members)
     _check_names(members, [name for name, variable in variables.items() if variable.dims != (name,)])
-    units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
-    coordinates: dict[str, Any] = {TIME: ((TIME,), times, {"long_name": "Time", "units": units})}
+    coordinates: dict[str, Any] = {TIME: ((TIME,), times, {"long_name": "Time", "units": model.time_units})}
     used = {
         name: model.subscripts[dimension]
         for element in elements
@@ -143,7 +142,7 @@ def _make_run(
         labels = np.array([display_name(label) for label in subscript.labels], dtype=str)
         coordinates[name] = ((name,), labels, {"long_name": display_name(subscript.name), "kind": "subscript"})
     coordinates |= {name: labels for name, labels in members.items() if name not in variables}
-    dated = key(units) in YEAR_UNITS and np.all((times >= _DATED[0]) & (times <= _DATED[1]))
+    dated = key(model.time_units) in YEAR_UNITS and np.all((times >= _DATED[0]) & (times <= _DATED[1]))
     if dated and DATE not in variables:
         coordinates[DATE] = ((TIME,), dates_of(times), {"long_name": "Date"})
     return xr.Dataset(variables, coordinates)
@@ -506,7 +505,6 @@ def _origin(model: Model) -> dict[str, Any]:
         "changes": "",
         "integrator": model.integrator,
         "engine": "native",
-        "created": "",
         "versions": _versions(),
     }
     if encoding := named_encoding(model):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
 YEAR_UNITS = frozenset({"year", "years", "yr", "yrs"})
 """Units of time, in lower case, that count in years."""
@@ -43,6 +45,17 @@ def format_band(low: float, high: float, units: str = "") -> str:
 def format_signed(value: float, units: str = "") -> str:
     """Format a difference like `format_number`, with a plus sign if it is positive."""
     return f"{'+' if value > 0 else ''}{format_number(value, units)}"
+
+
+def json_value(value: Any) -> Any:
+    """Return a value that every JSON reader accepts: numbers that are not finite become null."""
+    if isinstance(value, Mapping):
+        return {str(name): json_value(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(json_value, value))
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
 
 
 _ERROR_VALUE = re.compile(r"#(?:N/A|GETTING_DATA|[A-Z/0]+[!?])")

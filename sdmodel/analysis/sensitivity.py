@@ -485,9 +485,8 @@ def responses_of(
     if not cells or not outcomes:
         message = 'no outcome is requested; name a variable with --on "name", and a date or a statistic'
         raise AnalysisError(message)
-    time_units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
     return tuple(
-        Response(cell, outcome, cell_name(model, cell), outcome.units(model.elements[cell.key].units, time_units))
+        Response(cell, outcome, cell_name(model, cell), outcome.units(model.elements[cell.key].units, model.time_units))
         for cell in dict.fromkeys(cells)
         for outcome in dict.fromkeys(outcomes)
     )

@@ -26,6 +26,7 @@ from rich.text import Text
 
 from ..errors import SdmodelError, StoreError
 from ..files import Location
+from ..numerals import json_value
 
 _WIDE = 240
 """Characters of a line where stdout is not a terminal and COLUMNS is not set."""
@@ -293,17 +294,7 @@ def line_width() -> int:
 
 def json_text(value: Any) -> str:
     """A value as JSON; numbers that are not finite become null, which every JSON reader accepts."""
-    return json.dumps(_json_value(value), indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _json_value(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_value(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
+    return json.dumps(json_value(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def csv_text(items: Iterable[Mapping[str, Any]]) -> str:

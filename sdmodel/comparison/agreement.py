@@ -11,6 +11,8 @@ from .differences import Numbers
 
 _EQUAL = 1e-12
 """A standard deviation below this share of the largest number is rounding error."""
+_LOG_FLOOR = 1e-6
+"""A member below this share of an observation counts as that share of it, where logarithms are compared."""
 
 
 class TheilShares(NamedTuple):
@@ -94,9 +96,6 @@ AGREEMENT: Mapping[str, Callable[[Numbers, Numbers], float]] = {
 """Measures of agreement by their names in reports: functions of simulated and observed numbers, shape (n,)."""
 
 
-_LOG_FLOOR = 1e-6
-
-
 def band(sample: Numbers, probability: float) -> tuple[Numbers, Numbers]:
     """Return the limits of the central interval that holds a probability, shape (n,) each, of a sample (n, members)."""
     edges = [np.quantile(row, (0.5 - probability / 2, 0.5 + probability / 2)) for row in sample]
@@ -122,13 +121,15 @@ def crps(sample: Numbers, observed: Numbers) -> Numbers:
     It is that of the empirical distribution function, E|X - y| - E|X - X'|/2; for a single member, the absolute error.
     Source: Gneiting and Raftery (2007), J. Amer. Statist. Assoc. 102, 359-378, equation 21, over sorted members.
     """
-    members = sample.shape[1]
-    weights = 2.0 * np.arange(1, members + 1) - members - 1
-    scores = [
-        np.mean(np.abs(row - value)) - np.dot(weights / members, np.sort(row)) / members
-        for row, value in zip(sample, observed, strict=True)
-    ]
-    return np.array(scores, dtype=float)
+    pairs = zip(sample, observed, strict=True)
+    return np.array([np.mean(np.abs(row - value)) - _half_distance(row) for row, value in pairs], dtype=float)
+
+
+def _half_distance(numbers: Numbers) -> float:
+    """Half the mean distance between two numbers of a sample, E|X - X'|/2."""
+    count = numbers.size
+    weights = 2.0 * np.arange(1, count + 1) - count - 1
+    return float(np.dot(weights / count, np.sort(numbers))) / count
 
 
 def log_crps(sample: Numbers, observed: Numbers) -> Numbers:
@@ -164,7 +165,5 @@ def crps_skill(scores: Numbers, observed: Numbers) -> float:
 
     That reference knows the range of the observations but not their times; a trend makes it easy to beat.
     """
-    count = observed.size
-    weights = 2.0 * np.arange(1, count + 1) - count - 1
-    reference = float(np.dot(weights / count, np.sort(observed))) / count  # half the mean distance between observations
+    reference = _half_distance(observed)
     return 1 - float(np.mean(scores)) / reference if reference > 0 else float("nan")

@@ -151,7 +151,7 @@ def outcome_ranges(outcomes: Mapping[str, xr.DataArray]) -> xr.DataArray:
     return xr.concat(found, LEVER, coords="minimal", compat="override")
 
 
-def share_with_largest_range(ranges: xr.DataArray, *, over: str = MEMBER) -> xr.DataArray:
+def share_with_largest_range(ranges: xr.DataArray) -> xr.DataArray:
     """Return the share of members in which each lever moves the outcome most, dims lever and the rest but members.
 
     Levers that move it equally far share a member. A member without any effect, or with a range that is not a number, does
@@ -160,4 +160,4 @@ def share_with_largest_range(ranges: xr.DataArray, *, over: str = MEMBER) -> xr.
     counted = ranges.notnull().all(LEVER) & (ranges.max(LEVER) > 0)
     first = (ranges == ranges.max(LEVER)) & counted
     shares = first / first.sum(LEVER).where(counted)
-    return shares.mean(over, skipna=True) if over in ranges.dims else shares
+    return shares.mean(MEMBER, skipna=True) if MEMBER in ranges.dims else shares

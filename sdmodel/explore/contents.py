@@ -35,6 +35,7 @@ from ..model import (
     View,
     cell_name,
     display_name,
+    is_reference,
     key,
     labels_of,
     lay_out,
@@ -350,7 +351,7 @@ def _observations(places: Places) -> list[Record]:
 
 def _observed(places: Places, series: Series) -> Record | None:
     formula = series.model
-    cell = Cell(*split_reference(formula)) if formula.is_Symbol or formula.is_Indexed else None
+    cell = Cell(*split_reference(formula)) if is_reference(formula) else None
     if cell is None or cell not in places.outputs:
         return None
     low, high = error_bars(series)

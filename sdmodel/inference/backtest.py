@@ -185,20 +185,9 @@ def backtest_model(
         found, done = known.load().copy(deep=True), set(known["cut"].values[known["done"].values.astype(bool)].tolist())
     waiting = [(place, cut) for place, cut in enumerate(dates) if cut not in done]
     work = _CutWork(
-        model,
-        tuple(series),
-        tuple(parameters),
-        given,
-        integrator,
-        starts,
-        steps,
-        walkers,
-        samples,
-        seed,
-        others,
-        cells,
-        seen,
-    )
+        model, tuple(series), tuple(parameters), given, integrator, starts, steps, walkers, samples, seed, others,
+        cells, seen,
+    )  # fmt: skip
 
     def keep(place: int, forecast: _CutForecast) -> None:
         later = np.concatenate([item.times + item.lag > dates[place] for item in series])
@@ -486,11 +475,10 @@ def _empty(
 ) -> xr.Dataset:
     """The dataset of a back-test before its first cut."""
     run = make_run(model, grid, {}, attributes={ANALYSIS: BACKTEST} | attributes)
-    units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
     count = sum(item.times.size for item in series)
     names = [item.name for item in series]
     coordinates = {
-        CUT: ((CUT,), np.array(cuts), {"units": units, "long_name": "date of the cut"}),
+        CUT: ((CUT,), np.array(cuts), {"units": model.time_units, "long_name": "date of the cut"}),
         SERIES: ((SERIES,), np.array(names, dtype=str)),
         LEVEL: ((LEVEL,), np.array(_LEVELS)),
     }

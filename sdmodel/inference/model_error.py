@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from ..comparison import quantiles
 from ..dataset import MODEL_ERROR, PROBABILITY, TIME, labels_along, long_name, subscript_dims
 from ..errors import Fault, ObservationError
-from ..model import key, split_name, split_reference
+from ..model import is_reference, key, split_name, split_reference
 from ..vensim import read_formula
 from .observations import number_of, read_rows
 
@@ -130,7 +130,7 @@ def error_sizes(errors: Sequence[MeasuredError], times: NDArray[np.float64]) -> 
     latest: dict[Reference, str] = {}
     for one in sorted({one.series: one for one in errors}.values(), key=lambda one: one.last):
         formula = read_formula(one.formula, one.series)
-        if formula.is_Symbol or formula.is_Indexed:
+        if is_reference(formula):
             latest[split_reference(formula)] = one.series
     found = {}
     for reference, series in latest.items():

@@ -19,12 +19,13 @@ from ..errors import CalibrationError
 from .likelihood import PENALTY, Problem, penalised, residuals_at
 from .parameters import Parameter, real_points, unit_points
 
-FOLLOWED = 8
+_FOLLOWED = 8
 """Number of starts, the best ones, that are followed downhill."""
 
 _STEP = 1e-4
 """Half the step of a difference quotient, as a share of the way between the bounds: large compared with rounding."""
-_TOLERANCE = 1e-10
+_TOLERANCE, _ROUNDS = 1e-10, 100
+"""The tolerances of a search, and its steps at most."""
 _SAME_COST = 0.1
 """Minima whose logarithms of the posterior density differ by less count as equally good."""
 _SAME_PLACE = 0.02
@@ -87,9 +88,7 @@ class Search:
         return any(end is not self.best and end.cost < self.best.cost + _SAME_COST for end in self.distinct)
 
 
-def find_best(
-    problem: Problem, *, starts: int = 64, followed: int = FOLLOWED, seed: int = 0, progress: Evaluations | None = None
-) -> Search:
+def find_best(problem: Problem, *, starts: int, seed: int, progress: Evaluations | None = None) -> Search:
     """Find the point of highest posterior density, from a Latin hypercube of `starts` points and the initial values."""
     count = {"points": 0, "failed": 0}
 
@@ -116,7 +115,7 @@ def find_best(
         raise CalibrationError(message)
     costs = _costs(found)
     before = float(np.where(failed, np.inf, costs)[0])
-    chosen = [0, *(place for place in np.argsort(costs, kind="stable") if place != 0)][: max(1, followed)]
+    chosen = [0, *(place for place in np.argsort(costs, kind="stable") if place != 0)][:_FOLLOWED]
     chosen = [place for place in chosen if not failed[place]] or [int(costs.argmin())]
     endings = minimise_together(evaluate, shares[chosen])
     ends = sorted((_settled(problem, ending, evaluate) for ending in endings), key=lambda end: end.cost)
@@ -189,20 +188,18 @@ _Points = tuple[int, NDArray[np.float64]]
 """The place of a search, and the points that it waits for."""
 
 
-def minimise_together(evaluate: Evaluate, starts: NDArray[np.float64], *, rounds: int = 100) -> list[Ending]:
+def minimise_together(evaluate: Evaluate, starts: NDArray[np.float64]) -> list[Ending]:
     """Minimise the sum of squares within [0, 1] from each start, with SciPy's trust-region search (Branch, Coleman and Li
     1999, SIAM J. Sci. Comput. 21:1-23), evaluating what all searches request at one time as one ensemble.
 
     Each search has a thread, which only waits or does algebra. Requests are answered when all running searches have made
-    one, in their order, so that results are reproducible. `rounds` limits the steps of each search.
+    one, in their order, so that results are reproducible.
     """
     inbox: SimpleQueue[_Points | None] = SimpleQueue()
     queues: list[SimpleQueue[Any]] = [SimpleQueue() for _ in starts]
     with ThreadPoolExecutor(max(1, len(starts))) as pool:
         try:
-            futures = [
-                pool.submit(_search, place, start, inbox, queues[place], rounds) for place, start in enumerate(starts)
-            ]
+            futures = [pool.submit(_search, place, start, inbox, queues[place]) for place, start in enumerate(starts)]
             for future in futures:
                 future.add_done_callback(lambda _: inbox.put(None))  # however it ends
             _answer_all(evaluate, inbox, queues)
@@ -240,7 +237,7 @@ def jacobian(points: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray
 
 
 def _search(
-    place: int, start: NDArray[np.float64], inbox: SimpleQueue[_Points | None], answers: SimpleQueue[Any], rounds: int
+    place: int, start: NDArray[np.float64], inbox: SimpleQueue[_Points | None], answers: SimpleQueue[Any]
 ) -> Ending:
     from scipy.optimize import least_squares
 
@@ -256,7 +253,7 @@ def _search(
         np.clip(start, _STEP, 1 - _STEP),
         jac=lambda shares: jacobian(differences(shares), request(differences(shares))),
         bounds=(0, 1),
-        max_nfev=rounds,
+        max_nfev=_ROUNDS,
         **dict.fromkeys(("ftol", "xtol", "gtol"), _TOLERANCE),
     )
     return Ending(np.clip(found.x, 0, 1), float(found.cost), int(found.nfev), found.status > 0)

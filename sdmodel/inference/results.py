@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from ..errors import CalibrationError, Fault, ScenarioError, format_count
 from ..files import already_exists, replace_files, unwritable
 from ..model import Cell, Model, cell_name, key, quoted_cell, split_name
+from ..numerals import json_value
 from ..scenario import Change, Design, Distribution, Sampling, SamplingMethod, Variation, constant_cells, make_design
 from ..vensim import samples_text, sampling_text, scenario_text
 from .calibration import Calibration
@@ -96,7 +96,7 @@ def write_results(
         files[control] = sampling_text(Sampling("file", len(values), seed, file=table.name))
     record = calibration_record(calibration, beyond)
     record |= {"settings": dict(settings), "ensemble": str(control) if posterior else None}
-    files[_with_ending(stem, RECORD)] = json.dumps(_json_value(record), indent=2, allow_nan=False) + "\n"
+    files[_with_ending(stem, RECORD)] = json.dumps(json_value(record), indent=2, allow_nan=False) + "\n"
     changes: dict[Path, tuple[bytes | None, bytes]] = {}
     for path, text in files.items():
         allowed = force if path.parent == stem.parent and path.name.startswith(f"{stem.name}.") else replace
@@ -248,17 +248,6 @@ def _version(name: str) -> tuple[str, str] | None:
         return name, metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _json_value(value: Any) -> Any:
-    """Convert a value to one that JSON can represent; numbers that are not finite become null."""
-    if isinstance(value, Mapping):
-        return {str(name): _json_value(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_value(part) for part in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return value
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from ..model import (
     Model,
     display_name,
     evaluate_arrays,
+    is_reference,
     join_name,
     key,
     labels_of,
@@ -254,9 +255,8 @@ def _read_row(row: Row, observations: Observations, model: Model, faults: list[F
     names = (series_key(*split_reference(reference)) for reference in references_in(over_data))
     raw = {name: observations.series[name] for name in names}
     dated = next((one.name for one in raw.values() if one.dated), None)
-    time_units = model["INITIAL TIME"].units if "INITIAL TIME" in model else ""
-    if dated is not None and time_units.lower() not in YEAR_UNITS:
-        what = f"'{dated}' has dates, but the model counts time in '{time_units}'; write numbers in that unit instead"
+    if dated is not None and model.time_units.lower() not in YEAR_UNITS:
+        what = f"'{dated}' has dates, but the model counts time in '{model.time_units}'; write numbers in that unit instead"
         faults.append(Fault(data.place, what))
     faults += _duplicated(raw.values(), since, until)
     all_times = np.unique(np.concatenate([one.times for one in raw.values()]))
@@ -271,9 +271,9 @@ def _read_row(row: Row, observations: Observations, model: Model, faults: list[F
     joined = {name: one.values[places[name]] for name, one in raw.items()}
     values = evaluate_arrays(over_data, lambda name, labels: joined[series_key(name, labels)])
     values = np.broadcast_to(values, shared.shape)
-    only = next(iter(raw.values())) if _is_single(over_data) else None
+    only = next(iter(raw.values())) if is_reference(over_data) else None
     faults += _unsuitable(row, error.kind, only, shared, values)
-    element = model.elements.get(split_reference(over_model)[0]) if _is_single(over_model) else None
+    element = model.elements.get(split_reference(over_model)[0]) if is_reference(over_model) else None
     units = (element.units if element else "") or (only.units if only else "")
     sourced = ((one.sources, places[name]) for name, one in raw.items() if one.sources)  # a file may have none
     sources = dict.fromkeys(filter(None, (texts[place] for texts, used in sourced for place in used)))
@@ -338,10 +338,6 @@ def _duration(entry: Entry, faults: list[Fault]) -> float:
             Fault(entry.place, f"{entry.text} is below zero; write a time span in the model's unit, or nothing")
         )
     return value
-
-
-def _is_single(formula: Expr) -> bool:
-    return bool(formula.is_Symbol or formula.is_Indexed)
 
 
 def _formula(entry: Entry, fault_in: Callable[[str, tuple[str, ...]], str], faults: list[Fault]) -> Expr | None:

@@ -186,6 +186,11 @@ def make_reference(name: str, *subscripts: str) -> Expr:
     return Indexed(IndexedBase(Symbol(name)), *map(Symbol, subscripts)) if subscripts else Symbol(name)
 
 
+def is_reference(expression: Expr) -> bool:
+    """Whether an expression is the name of a variable alone, with or without subscripts."""
+    return bool(expression.is_Symbol or expression.is_Indexed)
+
+
 def split_reference(expression: Expr) -> tuple[str, tuple[str, ...]]:
     """The key and the subscripts of a reference."""
     if isinstance(expression, Indexed):

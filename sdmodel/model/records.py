@@ -341,6 +341,11 @@ class Model(Unchanging):
         )
         return f"<table><caption><b>{escape(self.path)}</b></caption>{cells}</table>"
 
+    @property
+    def time_units(self) -> str:
+        """The units of time: those of INITIAL TIME; empty if the model says none."""
+        return self["INITIAL TIME"].units if "INITIAL TIME" in self else ""
+
     def __getitem__(self, name: str) -> Element:
         """Return the element of that name in any spelling."""
         if (found := self.elements.get(key(name))) is None:

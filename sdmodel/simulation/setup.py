@@ -89,12 +89,11 @@ def _courses_outside(model: Model, courses: Mapping[str, MemberCourse]) -> list[
 
 def _without_replaced(model: Model, whole: Model, changes: Scenario, courses: Mapping[str, Any]) -> Scenario:
     """Leave out the points of courses, from the record of a run before, that another change or course has replaced."""
-    if not changes.changes:
-        return changes
     made = {key(points_names(model, change)[0]) for change in changes.changes if change.by_member}
     replaced = made.difference(whole.elements).union(made.intersection(map(key, courses)))
-    kept = tuple(change for change in changes.changes if key(change.name) not in replaced) if replaced else ()
-    return replace(changes, changes=kept) if replaced else changes
+    if not replaced:
+        return changes
+    return replace(changes, changes=tuple(change for change in changes.changes if key(change.name) not in replaced))
 
 
 def noise_of(program: Program, inputs: Inputs, before: Continuation | None, seed: int | None) -> Noise:

@@ -150,7 +150,7 @@ def compile_wasm(
         "exports": {name: name for name in ("memory", *EXPORTS)},
         "memory": wasm.memory,
         "time": {
-            "units": model["INITIAL TIME"].units if "INITIAL TIME" in model else "",
+            "units": model.time_units,
             "initial": timing.initial,
             "final": times[-1],
             "step": timing.time_step,

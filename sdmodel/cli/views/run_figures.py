@@ -15,7 +15,7 @@ from ...errors import SdmodelError
 from ...figures import Layout, Observed, Panel, find_layout, plot_runs, save_figure
 from ...files import Location
 from ...inference import Series, error_bars
-from ...model import join_name, references_in, split_reference
+from ...model import is_reference, join_name, split_reference
 from ..observations import series_of_run, stored_model_file
 from ..output import note
 from .headlines import shared_headlines
@@ -88,9 +88,9 @@ def _observed(run: xr.Dataset, path: Location) -> list[Observed]:
 def _points(series: Series, run: xr.Dataset) -> Observed | None:
     """The points of a series with their error bars, if it is about a single variable that the run has."""
     formula = series.model
-    if not (formula.is_Symbol or formula.is_Indexed):
+    if not is_reference(formula):
         return None
-    name, labels = split_reference(next(iter(references_in(formula))))
+    name, labels = split_reference(formula)
     full_name = join_name(name, labels)
     if not has_variable(run, full_name):
         return None

@@ -1,9 +1,9 @@
-"""Time series from files for the data variables of a model."""
+"""Time series from files for the data variables of a model, and for its equations."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ...errors import Fault, ModelError, ObservationError
 from ...files import read_bytes
 from ...model import Cell, Model, Table, data_variables, key, nearest, split_name, with_points
-from .access import source_of
+from .access import Access, source_of
+from .tables import TableProblemError
 
 if TYPE_CHECKING:
     from ..files.data import Points
@@ -77,6 +78,20 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
         source = source_of(Path(name), content, Path(model.path).resolve().parent, is_series=True)
         sources[source.path] = source
     return replace(model, sources=tuple(sources.values()))
+
+
+def run_in(access: Access, given: str) -> Mapping[Cell, Table]:
+    """Return the points in a run or data set that a model names; raises TableProblemError if it may not or cannot be read."""
+    from ..files.data import read_data
+
+    path = access.run_file(given)
+    if path not in access.runs:
+        try:
+            series = read_data(path, access.content(path)).values()
+        except ObservationError as error:
+            raise TableProblemError(error.faults[0].what.removeprefix(f"{path}: ")) from error
+        access.runs[path] = {_cell(own): _table(own) for own in series}
+    return access.runs[path]
 
 
 def _cell(series: Points) -> Cell:
