@@ -53,7 +53,7 @@ from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.chance.draws import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.inputs import PLACE_IN_COURSE
-from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
+from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges, with_copies
 from .functions.refused import (
     FILE_FUNCTIONS,
     REFUSED,
@@ -96,6 +96,7 @@ from .subscripts import (
     SubscriptFault,
     bindings,
     cells_in,
+    copy_ranges,
     count_cells,
     counts_labels,
     inner_bindings,
@@ -223,6 +224,7 @@ __all__ = [
     "cells_in",
     "check_units",
     "computed_data",
+    "copy_ranges",
     "count_cells",
     "counts_labels",
     "data_as_lookups",
@@ -299,6 +301,7 @@ __all__ = [
     "unknown_function",
     "unsigned",
     "walk",
+    "with_copies",
     "with_flows",
     "with_points",
     "with_slices",

@@ -23,7 +23,7 @@ BROKEN = {
     "undefined": (with_changes(("Stock/residence time", "Stok/residence time")), "outflow = ", "Stok"),
     "doubly-defined": (with_block("full stock = 50 ~ Widget ~ judgement: more. |"), "full stock = 50", "full stock"),
     "simultaneous": (with_changes(("normal inflow = 10", "normal inflow = inflow")), "inflow = normal", ""),
-    "unsupported": (with_changes(("flow = 10", "flow = GET VDF DATA(full stock)")), "normal inflow = ", ""),
+    "unsupported": (with_changes(("flow = 10", "flow = GET 123 DATA(full stock)")), "normal inflow = ", ""),
     "file": (with_changes(("flow = 10", "flow = GET DIRECT CONSTANTS('t.csv', ',', 'A1')")), "normal inflow = ", "t.csv"),
     "run": (with_changes(("SAVEPER = 0.25", "SAVEPER = 0")), "SAVEPER = ", ""),
     "incomplete": (with_block("spare = A FUNCTION OF(Stock) ~ Widget ~ judgement: seen. ~ :SUPPLEMENTARY |"), "spare =", "spare"),

@@ -742,7 +742,7 @@ def test_every_function_of_the_manual_runs_or_is_refused_by_name():
         ("FIND ZEROS", "did you mean FIND ZERO?"),
         ("random norma", "did you mean RANDOM NORMAL?"),
         ("QUEUE AGE", "did you mean QUEUE AGE OLDEST?"),
-        ("GET VDF DAT", "GET VDF DATA, if you mean that, is not supported: export it as text"),
+        ("GET 123 DAT", "GET 123 DATA, if you mean that, is not supported: export it as text"),
         ("STP", "did you mean STEP?"),
         ("SMOTH3", "did you mean SMOOTH3?"),
         ("Zweck", "define it or correct the name"),

@@ -477,6 +477,64 @@ def test_a_file_in_vensims_own_format_that_pysimlin_cannot_read(folder, monkeypa
         sd.read_observations(folder / "old.vdf")
 
 
+def test_runs_are_read_by_get_vdf(folder):
+    """Vensim's manual, "GET VDF CONSTANTS": the first value before the times, the last one after them, the time without a file.
+
+    "GET VDF DATA": time in the model is start + slope * time in the file, and both are ignored if the slope is not above 0.
+    """
+    (folder / "old.dat").write_text(
+        "pop[North]\n1\t60\n2\t61\n3\t62\npop[South]\n1\t300\n2\t301\nMean X\n0\t5\n", "utf-8"
+    )
+    equations = """
+        place: North, South, East
+        two: North, South
+        File :IS: 'old.vdf'
+        first[two] = GET VDF CONSTANTS(File, 'Pop[two]', -1)
+        between[two] = GET VDF CONSTANTS('old', 'pop[two]', 2.5)
+        last = GET VDF CONSTANTS(File, 'pop[South]', 9)
+        mean = GET VDF CONSTANTS(File, 'mean x', 0)
+        without[two] = GET VDF CONSTANTS('', 'pop[two]', 1.5)
+        shifted[two] := GET VDF DATA(File, 'pop[two]', -1, 2)
+        same := GET VDF DATA('old.dat', 'pop[North]', 7, 0)
+        bend[two](GET VDF LOOKUPS(File, 'pop[two]', 0, 1))
+        bent[two] = bend[two](1.5)
+    """
+    with pytest.warns(sd.RunWarning, match="old.vdf is not there; old.dat is read instead"):
+        found = run(folder, equations)
+    constants = {"first": [60, 300], "between": [61, 301], "last": 301, "mean": 5, "without": [1.5, 1.5]}
+    assert {name: found[name].to_numpy().tolist() for name in constants} == constants
+    assert found["shifted"].to_numpy().tolist() == [[60, 300], [60, 300], [60.5, 300.5], [61, 301]]
+    assert found["same"].to_numpy().tolist() == [60, 60, 61, 62]
+    assert found["bent"][0].to_numpy().tolist() == [60.5, 300.5]
+    assert [(own.path, own.instead_of) for own in read(folder, equations).sources] == [("old.dat", "old.vdf")]
+    with pytest.warns(sd.RunWarning, match=r"'d\[East\]' is a data variable without data"):
+        run(folder, "place: North, South, East\nd[place] := GET VDF DATA('old.dat', 'pop[place]', 0, 1)")
+
+
+@pytest.mark.parametrize(
+    ("equation", "what"),
+    [
+        ("x = GET VDF CONSTANTS('old', 'pip[a]', 0)", "'old': the file has no 'pip[a]'; did you mean 'pop'?"),
+        ("x[r] = GET VDF CONSTANTS('old', 'pop[r]', 0)", "'old': the file has no 'pop[b]'; add it, or correct"),
+        ("x[r] = GET VDF CONSTANTS('old', 'pop[a]', 0)", "'pop[a]' has 1 cell, and the variable needs 2"),
+        ("x[r](GET VDF LOOKUPS('old', 'pop[r]', 0, 1))", "'old': the file has no 'pop[b]'"),
+        ("x = GET VDF CONSTANTS('none', 'pop', 0)", "'none': there is no such file"),
+        ("x = GET VDF CONSTANTS('../old', 'pop', 0)", "the file is outside of the model's folder"),
+        ("x = GET VDF CONSTANTS('odd.dat', 'pop', 0)", "'odd.dat': there is no name above this time and value"),
+        ("x := GET VDF DATA('old', 'pop[a]', 0)", "write GET VDF DATA('file', 'variable', start, slope)"),
+        ("x := GET VDF DATA('old', 'pop[a]', 0, y)", "texts in single quotes or string variables, and numbers"),
+        ("x = GET VDF CONSTANTS('old', 'pop[a]', '0')", "write GET VDF CONSTANTS('file', 'variable', time)"),
+        ("x = 1 + GET VDF CONSTANTS('old', 'pop[a]', 0)", "GET VDF CONSTANTS must be the whole right-hand side"),
+    ],
+)
+def test_what_get_vdf_cannot_read_has_a_cure(folder, equation, what):
+    (folder / "old.dat").write_text("pop[a]\n1\t60\n", "utf-8")
+    (folder / "odd.dat").write_text("1\t60\n", "utf-8")
+    with pytest.raises(ModelError) as caught:
+        read(folder, f"r: a, b\ny = 2\n{equation}")
+    assert what in str(caught.value)
+
+
 def test_only_files_of_the_models_folder_are_read_unless_allowed(tmp_path, folder):
     """Not by a path with dots, not by an absolute one, not through a link."""
     inner = folder / "inner"

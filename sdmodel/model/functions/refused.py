@@ -16,8 +16,7 @@ from .table import FUNCTIONS
 
 _INSTEAD = {
     "export it as text (.dat, .csv) or a workbook (.xlsx)": (
-        "GET VDF DATA, GET VDF CONSTANTS, GET VDF LOOKUPS, GET 123 DATA, GET 123 CONSTANTS, GET 123 LOOKUPS, GET ODBC DATA, "
-        "GET ODBC CONSTANTS"
+        "GET 123 DATA, GET 123 CONSTANTS, GET 123 LOOKUPS, GET ODBC DATA, GET ODBC CONSTANTS"
     ),
     "use DELAY CONVEYOR": "CONVEYOR",
     "it is a macro of C-LEARN and C-ROADS, not a function of Vensim: copy its :MACRO: block": "SSHAPE, SAMPLE UNTIL, RAMP FROM TO",
@@ -39,7 +38,7 @@ _FOREIGN = {"IF": "IF THEN ELSE(condition, x, y)"}
 
 FILE_FUNCTIONS = frozenset(
     f"GET {source} {what}" for source in ("DIRECT", "XLS") for what in ("DATA", "CONSTANTS", "LOOKUPS", "SUBSCRIPT")
-)
+) | {"GET VDF DATA", "GET VDF CONSTANTS", "GET VDF LOOKUPS"}
 """The functions that read from files, each of which must be a whole equation."""
 WHOLE_EQUATIONS = FILE_FUNCTIONS | {*TOTALS, "TIME SHIFT", "TIME BASE", "X IF MISSING"}
 """Functions that stand alone on the right-hand side, never inside an expression."""

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from ...errors import ModelError
 from ...files import is_plain_file, read_bytes
-from ...model import Source, nearest
+from ...model import Cell, Source, Table, nearest
 from .tables import TableProblemError, Workbook, open_workbook
 
 _SERIES = (".dat", ".csv", ".tab", ".txt", ".vdf", ".vdfx")
+_EXPORTS = (".vdfx", ".vdf", ".dat", ".csv", ".tab")
+"""What may stand beside a run that is not there: newer and older formats of Vensim, and those that it exports to."""
 _ABSOLUTE = re.compile(r"[A-Za-z]:/|/")
 _MOST_BYTES = 2**28
 """Maximum size of a file."""
@@ -26,7 +28,7 @@ class Access:
     """The files that a model may read: where it is, the folders that are allowed too, and what its `?tags` stand for.
 
     `texts` are those of its string variables, by key. `read` collects what was read, by path; `series` are the files of time
-    series that the settings name.
+    series that the settings name, and `runs` the points in those that GET VDF named.
     """
 
     folder: Path
@@ -37,6 +39,7 @@ class Access:
     series: tuple[str, ...] = ()
     _contents: dict[Path, bytes] = field(default_factory=dict)
     _instead: dict[Path, str] = field(default_factory=dict)
+    runs: dict[Path, Mapping[Cell, Table]] = field(default_factory=dict)
     _workbooks: dict[tuple[Path, str], Workbook] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
@@ -56,17 +59,25 @@ class Access:
         return cls(Path(path).parent, tuple(map(Path, allowed)), tags, texts, series=series)
 
     def series_files(self) -> list[Path]:
-        """The files of time series that the settings of the model name, as far as they may and can be read.
-
-        Older versions of Vensim leave out the ending of their own format.
-        """
+        """The files of time series that the settings of the model name, as far as they may and can be read."""
         found = []
         for given in self.series:
-            is_whole = given.lower().endswith(_SERIES)
-            for name in [given] if is_whole else [f"{given}.vdf", f"{given}.vdfx"]:
+            for name in _with_ending(given):
                 with contextlib.suppress(TableProblemError):  # often the place of a file on another computer
                     found.append(self.find(name.replace("\\", "/")))
         return found
+
+    def run_file(self, given: str) -> Path:
+        """The file of a run or data set, or its export as a table or list in another format beside it."""
+        names = _with_ending(self.file_name(given))
+        stem = names[0].rpartition(".")[0]
+        for name in dict.fromkeys([*names, *(f"{stem}{ending}" for ending in _EXPORTS)]):
+            with contextlib.suppress(TableProblemError):
+                found = self.find(name)
+                if name not in names:
+                    self._instead[found] = given
+                return found
+        return self.find(names[0])
 
     def file_name(self, given: str) -> str:
         """The name of a file as written, with the file that its `?tag` stands for; raises TableProblemError for an unknown tag."""
@@ -175,6 +186,11 @@ class Access:
         shown = self._names[name]
         source = self.read[shown]
         self.read[shown] = replace(source, remark=source.remark or text, odd_cells=source.odd_cells + 1)
+
+
+def _with_ending(name: str) -> list[str]:
+    """A file of time series by its name, of which older versions of Vensim leave out the ending of their own format."""
+    return [name] if name.lower().endswith(_SERIES) else [f"{name}.vdf", f"{name}.vdfx"]
 
 
 def _check_name(name: str) -> None:

@@ -1,15 +1,17 @@
-"""The functions that read files: GET DIRECT and GET XLS DATA, CONSTANTS, LOOKUPS and SUBSCRIPT."""
+"""The functions that read files: GET DIRECT, GET XLS and GET VDF, each DATA, CONSTANTS and LOOKUPS, or SUBSCRIPT."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import TypeVar
 
 from ...errors import format_count
-from ...model import Table, key
+from ...model import NO_POINTS, Cell, Subscript, Table, join_name, key, labels_of, nearest, split_name
 from ...numerals import is_error_value, number_cure
 from .access import Access
+from .series import run_in
 from .tables import (
     Area,
     FileProblemError,
@@ -32,6 +34,13 @@ _ARGUMENTS = {
     "CONSTANTS": ("file", "tab", "cell"),
     "SUBSCRIPT": ("file", "tab", "first cell", "last cell", "prefix"),
 }
+_OF_RUNS = {
+    "DATA": ("file", "variable", "start", "slope"),
+    "LOOKUPS": ("file", "variable", "start", "slope"),
+    "CONSTANTS": ("file", "variable", "time"),
+}
+_TEXTS_OF_RUNS = 2
+"""The number of arguments of GET VDF that are texts; numbers follow them."""
 _MOST_COLUMN_LETTERS = 3
 
 
@@ -40,16 +49,28 @@ def what_is_read(function: str) -> str:
     return function.upper().replace("_", " ").split()[-1]
 
 
+def reads_runs(function: str) -> bool:
+    """Whether a function reads runs and data sets, as GET VDF does, and not tables."""
+    return "VDF" in function.upper()
+
+
 def signature(function: str) -> str:
     """The function with its arguments, for a message."""
-    name = " ".join(function.upper().replace("_", " ").split())
-    return f"{name}({', '.join(repr(own) for own in _ARGUMENTS[what_is_read(function)])})"
+    name, names = " ".join(function.upper().replace("_", " ").split()), _arguments(function)
+    texts = _TEXTS_OF_RUNS if reads_runs(function) else len(names)
+    return f"{name}({', '.join([*map(repr, names[:texts]), *names[texts:]])})"
 
 
-def takes(function: str, arguments: Sequence[str]) -> bool:
-    """Whether a function has the right number of arguments; the prefix of labels may be left out."""
-    count = len(_ARGUMENTS[what_is_read(function)])
-    return len(arguments) == count or (what_is_read(function) == "SUBSCRIPT" and len(arguments) == count - 1)
+def _arguments(function: str) -> tuple[str, ...]:
+    return (_OF_RUNS if reads_runs(function) else _ARGUMENTS)[what_is_read(function)]
+
+
+def takes(function: str, are_numbers: Sequence[bool]) -> bool:
+    """Whether a function takes these arguments, each a number or a text; the prefix of labels may be left out."""
+    count = len(_arguments(function))
+    texts = _TEXTS_OF_RUNS if reads_runs(function) else count
+    full = [place >= texts for place in range(count)]
+    return list(are_numbers) in ([full, full[:-1]] if what_is_read(function) == "SUBSCRIPT" else [full])
 
 
 def read_constants(access: Access, arguments: Sequence[str], sizes: Sequence[int]) -> list[float]:
@@ -194,6 +215,36 @@ def _points(
 def _has_points(times: Sheet, home: Sheet, places: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> bool:
     """Whether some of the places have a time and a value."""
     return any(isinstance(times.value(*at), float) and home.value(*where) is not None for at, where in places)
+
+
+def read_runs(
+    access: Access, function: str, arguments: Sequence[str], subscripts: Mapping[str, Subscript], count: int
+) -> list[Table]:
+    """Return the points of `count` cells from a run or data set; some cells of data may have none.
+
+    A subscript in the name of the variable that is a range of the model stands for its labels there, whatever the ranges of the file
+    are (Vensim's manual, "GET VDF DATA").
+    """
+    name, own = split_name(arguments[1])
+    cells = [Cell(key(name), labels) for labels in product(*(labels_of(subscripts, key(label)) for label in own))]
+    if len(cells) != count:
+        what = f"'{arguments[1]}' has {format_count(len(cells), 'cell')}, and the variable needs {count}"
+        message = f"{what}; name a variable with the same ranges"
+        raise TableProblemError(message)
+    file = arguments[0].strip()
+    try:
+        known = run_in(access, file)
+    except TableProblemError as error:
+        message = f"'{file}': {error}"
+        raise FileProblemError(message) from None
+    missing = [cell for cell in cells if cell not in known]
+    if missing and (len(missing) == count or what_is_read(function) != "DATA"):
+        names = {cell.key for cell in known}
+        close = nearest(name, names) if key(name) not in names else None
+        cure = f"did you mean '{close}'?" if close else "add it, or correct the name and its subscripts"
+        message = f"'{file}': the file has no '{join_name(missing[0].key, missing[0].labels)}'; {cure}"
+        raise FileProblemError(message)
+    return [known.get(cell, NO_POINTS) for cell in cells]
 
 
 def read_labels(access: Access, arguments: Sequence[str]) -> list[str]:

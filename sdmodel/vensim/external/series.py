@@ -1,9 +1,9 @@
-"""Time series from files for the data variables of a model."""
+"""Time series from files for the data variables of a model, and for its equations."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ...errors import Fault, ModelError, ObservationError
 from ...files import read_bytes
 from ...model import Cell, Model, Table, data_variables, key, nearest, split_name, with_points
-from .access import source_of
+from .access import Access, source_of
+from .tables import TableProblemError
 
 if TYPE_CHECKING:
     from ..files.data import Points
@@ -32,7 +33,7 @@ def series_in(paths: Iterable[PathLike], *, required: bool = True) -> dict[Cell,
     found: dict[Cell, str] = {}
     for path in paths:
         try:
-            found |= {_cell(own): split_name(own.name)[0] for own in read_data(path).values()}
+            found |= {cell_of(own): split_name(own.name)[0] for own in read_data(path).values()}
         except ObservationError as error:
             if required:
                 raise ModelError(error.faults) from error
@@ -65,7 +66,7 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
             if not required and Path(name).suffix.lower().startswith(".vdf"):
                 continue  # the settings often name runs, which the model may do without
             raise ModelError(error.faults) from error
-        found = {_cell(own): own for own in series.values()}
+        found = {cell_of(own): own for own in series.values()}
         known = {cell: own for cell, own in found.items() if cell.key in variables}
         if not known and not required:
             continue
@@ -79,7 +80,22 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
     return replace(model, sources=tuple(sources.values()))
 
 
-def _cell(series: Points) -> Cell:
+def run_in(access: Access, given: str) -> Mapping[Cell, Table]:
+    """Return the points in a run or data set that a model names; raises TableProblemError if it may not or cannot be read."""
+    from ..files.data import read_data
+
+    path = access.run_file(given)
+    if path not in access.runs:
+        try:
+            series = read_data(path, access.content(path)).values()
+        except ObservationError as error:
+            raise TableProblemError(error.faults[0].what.removeprefix(f"{path}: ")) from error
+        access.runs[path] = {cell_of(own): _table(own) for own in series}
+    return access.runs[path]
+
+
+def cell_of(series: Points) -> Cell:
+    """Return the cell of a model that a series belongs to."""
     name, labels = split_name(series.name)
     return Cell(key(name), tuple(map(key, labels)))
 

@@ -21,6 +21,7 @@ from ...model import (
     NOW,
     Equation,
     Numbers,
+    Table,
     add,
     bindings,
     computed_data,
@@ -35,7 +36,16 @@ from ...model import (
     unclaimed_ranges,
 )
 from ..external.access import Access
-from ..external.calls import read_constants, read_labels, read_series, signature, takes, what_is_read
+from ..external.calls import (
+    read_constants,
+    read_labels,
+    read_runs,
+    read_series,
+    reads_runs,
+    signature,
+    takes,
+    what_is_read,
+)
 from ..external.tables import TableProblemError
 from .grammar import Node
 from .statements import Statement
@@ -73,14 +83,22 @@ def _has_right_side(statement: Statement) -> bool:
 
 
 def arguments_of(call: Node, access: Access) -> list[str]:
-    """Return the texts that a call of a function that reads files is given; raises TableProblemError for anything else."""
+    """Return the texts and numbers that a call of a function that reads files is given; raises TableProblemError for anything else."""
     name, *parts = call.children
-    found = [_text_of(part, access) for part in parts]
+    found = [_number_of(part) or _text_of(part, access) for part in parts]
     texts = [text for text in found if text is not None]
-    if len(texts) != len(parts) or not takes(name, texts):
-        message = f"the arguments are texts in single quotes or string variables; write {signature(name)}"
+    if len(texts) != len(parts) or not takes(name, [bool(_number_of(part)) for part in parts]):
+        message = f"the arguments are texts in single quotes or string variables{', and numbers' if reads_runs(name) else ''}; write {signature(name)}"
         raise TableProblemError(message)
     return texts
+
+
+def _number_of(node: Node) -> str:
+    """Return a number as written, or an empty text."""
+    if node.data == "signed":
+        sign, size = node.children
+        return (sign if sign == "-" else "") + _number_of(size)
+    return str(node.children[0]) if node.data == "number" else ""
 
 
 def _text_of(node: Node, access: Access) -> str | None:
@@ -240,15 +258,33 @@ def _constants(call: Node, scope: Scope, equation: Equation) -> Expr:
     access = scope.names.access
     ranges = [name for name in equation.subscripts if name in scope.names.subscripts]
     sizes = [len(labels_of(scope.names.subscripts, name)) for name in ranges]
-    values = read_constants(access, arguments_of(call, access), sizes)
+    arguments = arguments_of(call, access)
+    if not reads_runs(file_function(call)):
+        values = read_constants(access, arguments, sizes)
+    elif not arguments[0].strip():  # Vensim's manual, "GET VDF CONSTANTS": then the time is the value
+        values = [float(arguments[2])] * prod(sizes)
+    else:
+        tables = read_runs(access, file_function(call), arguments, scope.names.subscripts, prod(sizes))
+        values = [_value_at(table, float(arguments[2])) for table in tables]
     return Numbers([value for _, value in _in_cells(scope, equation, values)]) if ranges else number(values[0])
+
+
+def _value_at(table: Table, time: float) -> float:
+    """The value of a run's last point until a time, or else of its first one (Vensim's manual, "GET VDF CONSTANTS")."""
+    return next((value for own, value in reversed(table.points) if own <= time), table.points[0][1])
 
 
 def _tables(call: Node, scope: Scope, equation: Equation) -> Iterator[Equation]:
     """Yield one equation per cell, with its points."""
-    access = scope.names.access
+    access, function, arguments = scope.names.access, file_function(call), arguments_of(call, scope.names.access)
     count = prod(len(labels_of(scope.names.subscripts, name)) for name in equation.subscripts)
-    tables = read_series(access, file_function(call), arguments_of(call, access), count)
+    if reads_runs(function):
+        start, slope = map(float, arguments[2:])
+        start, slope = (start, slope) if slope > 0 else (0.0, 1.0)  # as the manual says, "GET VDF DATA"
+        found = read_runs(access, function, arguments, scope.names.subscripts, count)
+        tables = [Table([(start + slope * time, value) for time, value in table.points]) for table in found]
+    else:
+        tables = read_series(access, function, arguments, count)
     for labels, table in _in_cells(scope, equation, tables):
         yield replace(equation, expression=table, subscripts=labels, exceptions=())
 
