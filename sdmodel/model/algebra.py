@@ -104,6 +104,11 @@ class Numbers(AtomicExpr):
     _latex = _sympystr
 
 
+def numbers_of(expression: Expr) -> Numbers:
+    """The numbers of a constant's equation, which may be a single one."""
+    return expression if isinstance(expression, Numbers) else Numbers([float(expression)])
+
+
 class Site(AtomicExpr):
     """Where an equation draws a random number: the name of the place, and the subscripts of the cell that draws there."""
 
