@@ -6,7 +6,7 @@ A function that is not in the table here has the name and the meaning that it ha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -29,9 +29,18 @@ from ..model import (
     power,
     unknown_function,
 )
+from .syntax import Term
 
 LARGEST = 1.7976931348623157e308
 """What INF reads as: the largest number that there is."""
+_LEAST = number(1e-300)
+"""Least number whose logarithm is taken for a bound."""
+_NOT_GIVEN: Mapping[str, Term] = {
+    "seed": Term("number", 0, "0"),
+    "minimum": Term("negative", 0, parts=(Term("number", 0, repr(LARGEST)),)),
+    "maximum": Term("number", 0, repr(LARGEST)),
+}
+"""What NAN in place of an optional argument stands for."""
 _TIME, _STEP, _START, _END = map(make_reference, ("time", "time_step", "initial_time", "final_time"))
 _SINCE_START = add(_TIME, negate(_START))
 _HIGHEST_ORDER = 20
@@ -80,6 +89,14 @@ class Builtin:
         required, _, optional = self.signature.partition("(")[2].rstrip(")]").partition("[")
         least = len([name for name in required.split(",") if name.strip(" ")])
         return range(least, least + len([name for name in optional.split(",") if name.strip(" []")]) + 1)
+
+    def given(self, parts: tuple[Term, ...]) -> Iterator[Term]:
+        """Yield the arguments of a call; Stella's NAN stands for a seed or bound that is not given."""
+        optional = self.signature.partition("[")[2].rstrip(")]").split(",")
+        names = ["" for _ in range(self.counts.start)] + [name.strip() for name in optional if name.strip()]
+        for part, name in zip(parts, names + [""] * len(parts), strict=False):
+            is_nan = part.kind == "name" and key(part.text) == "nan"
+            yield _NOT_GIVEN[name] if is_nan and name in _NOT_GIVEN else part
 
 
 def floor(x: Expr) -> Expr:
@@ -232,7 +249,7 @@ def _uniform(low: Expr, high: Expr, seed: Expr = S.Zero) -> Expr:
 
 def _lognormal(mean: Expr, deviation: Expr, *rest: Expr) -> Expr:
     """Return e to the power of a normal number with a mean and deviation; bounds are those of the result."""
-    bounds = [row("LN", bound) for bound in rest[1:]]
+    bounds = [row("LN", row("MAX", bound, _LEAST)) for bound in rest[1:]]
     return row("EXP", _random("RANDOM NORMAL", 2, lowest=number(-LARGEST))(mean, deviation, *rest[:1], *bounds))
 
 
