@@ -9,15 +9,14 @@ time step each slat loses what leaks, the last one is emptied into the outflow, 
 - The first content is what an inflow would have left that had always been the same.
 - A transit time that changes counts for what comes in from then on.
 
-Each leak gets a variable with its fraction, so that it can be varied, and a conveyor with linear leaks one with the mean of its
-inflow over the transit time. All equations are in terms of Vensim's functions.
+All equations are in terms of Vensim's functions. What they need is in variables of their own, such as the fraction of each leak, which
+can so be varied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sympy import Expr, S
@@ -47,8 +46,11 @@ if TYPE_CHECKING:
 
 _OF_EQUATION = ("eqn", "element", "non_negative", "gf")
 """The parts of a leak that say its fraction."""
-_FRACTION, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST = _ROLES = (
+_FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST = (
     "leak fraction",
+    "transit time",
+    "slats",
+    "first inflow",
     "mean inflow",
     "mean leak",
     "capacity",
@@ -57,11 +59,6 @@ _FRACTION, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST = _ROLES = (
 """The variables that are added, by what comes after the name of a leak or a conveyor."""
 _LEAST = 1e-15
 """The least part of a slat that is left in a step, for its logarithm."""
-_REFUSED: Mapping[str, str] = {
-    "sample": "takes its transit time at all times",
-    "arrest": "never stops",
-}
-"""What a conveyor does here instead of what an element of it asks for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -72,6 +69,7 @@ class Conveyor:
     """
 
     stock: Variable
+    node: Node
     inflows: Sequence[str]
     outflow: str
     leaks: Sequence[str]
@@ -80,98 +78,124 @@ class Conveyor:
     time_varies: bool = False
     leaks_vary: bool = False
 
-    @property
-    def length(self) -> Node:
-        """The part that says the transit time."""
-        return next(part for node in self.stock.node.all("conveyor") for part in node.all("len"))
-
     def equations(self) -> Iterator[tuple[str, Callable[[Scope], Expr]]]:
         """Yield what has an equation that the file does not write, by key, and the expression of each."""
-        yield key(self.outflow), lambda scope: _Belt(self, scope).outflow()
+        yield key(self.outflow), self.reader(_Belt.outflow)
         for leak in self.leaks:
-            yield key(leak), partial(self.leaking, leak)
-        if _MEAN_INFLOW in self.added:
-            yield self.added[_MEAN_INFLOW].key, lambda scope: _Belt(self, scope).mean_inflow()
-        if _MEAN_LEAK in self.added:
-            yield self.added[_MEAN_LEAK].key, lambda scope: _Belt(self, scope).mean_leak()
+            yield key(leak), self.reader(_Belt.leak, leak)
+        for role, write in _WRITTEN.items():
+            if role in self.added:
+                yield self.added[role].key, self.reader(write)
 
-    def leaking(self, leak: str, scope: Scope) -> Expr:
-        """Return the expression of one of its leaks."""
-        return _Belt(self, scope).leak(leak)
+    def reader(self, write: Callable[..., Expr], *arguments: str) -> Callable[[Scope], Expr]:
+        """Return what makes an expression in the cells of an equation."""
+        return lambda scope: write(_Belt(self, scope), *arguments)
 
 
 class _Belt:
-    """The quantities of a conveyor in the cells of an equation.
-
-    `before` is the inflow before the start, and `asked` the part of a slat that leaks ask for: in one step of what is there if they are
-    exponential, on the whole way of what came in otherwise.
-    """
+    """Writes the equations of a conveyor in the cells of one of them."""
 
     def __init__(self, conveyor: Conveyor, scope: Scope) -> None:
         self.conveyor, self.scope = conveyor, scope
-        self.time = read_equation(replace(scope, node=conveyor.length), conveyor.length)
-        self.slats = row("MAX", S.One, row("INTEGER", add(divide(self.time, TIMES["dt"]), number(0.5))))
-        self.length = multiply(self.slats, TIMES["dt"])
+        self.time = self.own(_TIME) if _TIME in conveyor.added else self.part("len")
         self.inflow = add(*map(self.value, conveyor.inflows))
-        fractions = add(*(self.value(f"{leak} {_FRACTION}") for leak in conveyor.leaks))
-        self.asked = multiply(fractions, TIMES["dt"]) if conveyor.is_exponential else fractions
-        self.lost = row("MIN", S.One, self.asked)
-        content = self.value(conveyor.stock.name)
-        mean = self.mean_content() if conveyor.leaks else None
-        self.before = divide(content, self.length if mean is None else multiply(self.length, mean))
 
     def value(self, name: str) -> Expr:
         return flow_of(f".{quoted(name)}", self.scope)
+
+    def own(self, role: str = "") -> Expr:
+        return self.value((self.conveyor.added[role] if role else self.conveyor.stock).name)
+
+    def part(self, tag: str) -> Expr:
+        """Write the expression in a part of the conveyor."""
+        found = next(part for part in self.conveyor.node.all(tag))
+        return read_equation(replace(self.scope, node=found), found)
+
+    def sampled(self) -> Expr:
+        return row("SAMPLE IF TRUE", self.part("sample"), self.part("len"), self.part("len"))
+
+    def slats(self) -> Expr:
+        return row("MAX", S.One, row("INTEGER", add(divide(self.time, TIMES["dt"]), number(0.5))))
+
+    def length(self) -> Expr:
+        return multiply(self.own(_SLATS) if self.conveyor.leaks else self.slats(), TIMES["dt"])
 
     def delayed(self, inflow: Expr, before: Expr) -> Expr:
         if self.conveyor.time_varies:
             return row("DELAY MATERIAL", inflow, self.time, before, S.Zero)
         return row("DELAY FIXED", inflow, self.time, before)
 
-    def kept(self) -> Expr:
-        """Return what is left of a slat at the end, where the fractions of leaks do not change."""
-        left = add(S.One, negate(self.lost))
-        return power(left, self.slats) if self.conveyor.is_exponential else left
+    def fraction(self) -> Expr:
+        """Write the sum of the fractions of all leaks."""
+        return add(*(self.value(f"{leak} {_FRACTION}") for leak in self.conveyor.leaks))
 
-    def mean_content(self) -> Expr:
-        """Return what is on a slat in equilibrium as a part of what came in, on average."""
+    def asked(self) -> Expr:
+        """Write the part that leaks ask for: in a step of what is there if they are exponential, else on the whole way of what came in."""
+        own = self.own(_FRACTION)
+        return multiply(own, TIMES["dt"]) if self.conveyor.is_exponential else own
+
+    def lost(self) -> Expr:
+        return row("MIN", S.One, self.asked())
+
+    def kept(self) -> Expr:
+        """Write what is left of a slat at the end, where the fractions of leaks do not change."""
+        left = add(S.One, negate(self.lost()))
+        return power(left, self.own(_SLATS)) if self.conveyor.is_exponential else left
+
+    def first_inflow(self) -> Expr:
+        """Write the inflow before the start that has left the first content."""
+        slats = self.own(_SLATS)
         if self.conveyor.is_exponential:
-            return row("XIDZ", add(S.One, negate(self.kept())), multiply(self.lost, self.slats), S.One)
-        gone = divide(multiply(self.lost, add(self.slats, negate(S.One))), multiply(number(2), self.slats))
-        return add(S.One, negate(gone))
+            mean = row("XIDZ", add(S.One, negate(self.kept())), multiply(self.lost(), slats), S.One)
+        else:
+            gone = divide(multiply(self.lost(), add(slats, negate(S.One))), multiply(number(2), slats))
+            mean = add(S.One, negate(gone))
+        return row("INITIAL", divide(self.own(), multiply(self.length(), mean)))
 
     def outflow(self) -> Expr:
         if not self.conveyor.leaks:
-            return self.delayed(self.inflow, self.before)
+            return self.delayed(self.inflow, divide(self.own(), self.length()))
+        before = self.own(_FIRST)
         if not self.conveyor.leaks_vary:
-            return self.delayed(multiply(self.inflow, self.kept()), multiply(self.before, self.kept()))
-        step = add(self.leaked(), negate(self.delayed(self.leaked(), self.leaked())))
-        leaked = add(self.value(self.conveyor.added[_MEAN_LEAK].name), divide(step, self.slats))
+            return self.delayed(multiply(self.inflow, self.kept()), multiply(before, self.kept()))
+        leaked = add(self.own(_MEAN_LEAK), divide(self.newly_leaking(), self.own(_SLATS)))
         kept = add(S.One, negate(leaked))
         if self.conveyor.is_exponential:
-            kept = row("EXP", negate(multiply(leaked, self.slats)))
-        return multiply(self.delayed(self.inflow, self.before), kept)
+            kept = row("EXP", negate(multiply(leaked, self.own(_SLATS))))
+        return multiply(self.delayed(self.inflow, before), kept)
 
-    def leaked(self) -> Expr:
-        """Return what leaks ask for now, in a form in which steps add up: of an exponential leak, the logarithm."""
-        if self.conveyor.is_exponential:
-            return negate(row("LN", row("MAX", number(_LEAST), add(S.One, negate(self.lost)))))
-        return self.lost
+    def leaking(self) -> Expr:
+        """Write what leaks in this step in a form that adds up over steps: of an exponential leak the logarithm."""
+        if not self.conveyor.is_exponential:
+            return self.lost()
+        return negate(row("LN", row("MAX", number(_LEAST), add(S.One, negate(self.lost())))))
+
+    def newly_leaking(self) -> Expr:
+        return add(self.leaking(), negate(self.delayed(self.leaking(), self.leaking())))
 
     def mean_leak(self) -> Expr:
-        """Return the mean of that over the steps of the transit time before this one."""
-        step = add(self.leaked(), negate(self.delayed(self.leaked(), self.leaked())))
-        return row("INTEG", divide(step, self.length), self.leaked())
+        """Write the mean of what leaks in a step, in that form, over the transit time before this step."""
+        return row("INTEG", divide(self.newly_leaking(), self.length()), self.leaking())
 
     def mean_inflow(self) -> Expr:
-        """Return the mean of the inflow over the transit time; what leaves counts as it came in."""
-        own = divide(self.inflow, self.length)
-        return row("INTEG", add(own, negate(self.delayed(own, divide(self.before, self.length)))), self.before)
+        """Write the mean of the inflow over the transit time; what leaves counts as it came in."""
+        own = divide(self.inflow, self.length())
+        gone = self.delayed(own, divide(self.own(_FIRST), self.length()))
+        return row("INTEG", add(own, negate(gone)), self.own(_FIRST))
 
     def leak(self, leak: str) -> Expr:
-        fraction, belt = self.value(f"{leak} {_FRACTION}"), self.conveyor
-        source = belt.stock if belt.is_exponential else belt.added[_MEAN_INFLOW]
-        return divide(multiply(fraction, self.value(source.name)), row("MAX", S.One, self.asked))
+        source = self.own() if self.conveyor.is_exponential else self.own(_MEAN_INFLOW)
+        return divide(multiply(self.value(f"{leak} {_FRACTION}"), source), row("MAX", S.One, self.asked()))
+
+
+_WRITTEN: Mapping[str, Callable[[_Belt], Expr]] = {
+    _TIME: _Belt.sampled,
+    _SLATS: _Belt.slats,
+    _FRACTION: _Belt.fraction,
+    _FIRST: _Belt.first_inflow,
+    _MEAN_INFLOW: _Belt.mean_inflow,
+    _MEAN_LEAK: _Belt.mean_leak,
+}
 
 
 def find_conveyors(found: Declarations) -> list[Conveyor]:
@@ -185,7 +209,7 @@ def find_conveyors(found: Declarations) -> list[Conveyor]:
             found.fault(place, f"'{stock.name}': {what}")
             continue
         conveyor = _conveyor(stock, node, found)
-        _declare(conveyor, node, found)
+        _declare(conveyor, found)
         conveyors.append(conveyor)
     return conveyors
 
@@ -197,10 +221,11 @@ def _flows(stock: Variable, tag: str, found: Declarations) -> list[Variable]:
 
 def _problem(stock: Variable, node: Node, found: Declarations) -> tuple[Place, str] | None:
     """Return the place of what is not supported in a conveyor, and what to do; or None."""
-    model_it = "model it with stocks and DELAY"
-    for part in node.all(*_REFUSED):
-        if part.text.strip():
-            return part.place, f"a conveyor with <{part.tag}> is not supported, it {_REFUSED[part.tag]}; {model_it}"
+    if (arrest := node.find("arrest")) is not None and arrest.text.strip() not in ("", "0"):
+        return (
+            arrest.place,
+            "a conveyor that stops is not supported; delete <arrest>, or model it with stocks and DELAY",
+        )
     if node.is_set("discrete"):
         what = 'a discrete conveyor is not supported; delete discrete="true" if its content may be any number'
         return node.place, what
@@ -237,30 +262,35 @@ def _conveyor(stock: Variable, node: Node, found: Declarations) -> Conveyor:
     leaks = [flow.name for flow in outflows if flow.node.find("leak") is not None]
     (outflow,) = (flow.name for flow in outflows if flow.name not in leaks)
     inflows = [flow.name for flow in _flows(stock, "inflow", found)]
-    return Conveyor(stock, inflows, outflow, leaks, node.is_set("exponential_leak"))
+    return Conveyor(stock, node, inflows, outflow, leaks, node.is_set("exponential_leak"))
 
 
-def _declare(conveyor: Conveyor, node: Node, found: Declarations) -> None:
+def _declare(conveyor: Conveyor, found: Declarations) -> None:
     """Declare the variables that a conveyor adds to a file."""
     for leak in conveyor.leaks:
         flow = found.variables[key(leak)]
         parts = [part for part in flow.node.all(*_OF_EQUATION) if part.tag != "eqn" or part.text.strip()]
         parts += [replace(part, tag="eqn") for part in flow.node.all("leak") if part.text.strip()]
-        _add(conveyor, _FRACTION, flow, parts, found)
-    if conveyor.leaks and not conveyor.is_exponential:
-        _add(conveyor, _MEAN_INFLOW, conveyor.stock, (), found)
+        _variable(_FRACTION, flow, parts, found)
+    roles = [_TIME] if conveyor.node.text_of("sample") else []
+    if conveyor.leaks:
+        roles += [_SLATS, _FRACTION, _FIRST]
+        roles += [] if conveyor.is_exponential else [_MEAN_INFLOW]
+    for role in roles:
+        conveyor.added[role] = _variable(role, conveyor.stock, (), found)
     for tag, role in (("capacity", _CAPACITY), ("in_limit", _MOST)):
-        part = node.find(tag)
+        part = conveyor.node.find(tag)
         if part is not None and part.text.strip().lower() not in ("", "inf"):
-            _add(conveyor, role, conveyor.stock, [replace(part, tag="eqn")], found)
+            conveyor.added[role] = _variable(role, conveyor.stock, [replace(part, tag="eqn")], found)
 
 
-def _add(conveyor: Conveyor, role: str, of: Variable, parts: Sequence[Node], found: Declarations) -> None:
-    own = Variable(f"{of.name} {role}", Node("aux", {}, of.node.place, [*parts]), of.prefix, of.dimensions)
-    own.tables = of.tables if role == _FRACTION else []
+def _variable(role: str, of: Variable, parts: Sequence[Node], found: Declarations) -> Variable:
+    """Declare a variable of a leak or a conveyor."""
+    own = Variable(f"{of.name} {role}", Node("aux", {}, of.node.place, [*parts]), of.prefix, of.dimensions, of.tables)
     if (other := found.variables.get(own.key)) is not None:
         found.fault(other.node.place, f"'{own.name}' is the name of a part of a conveyor; rename one")
-    found.variables[own.key] = conveyor.added[role] = own
+    found.variables[own.key] = own
+    return own
 
 
 def settle_conveyors(
@@ -283,7 +313,7 @@ def settle_conveyors(
             found.fault(conveyor.stock.node.place, f"{what}, which is not supported; use constants for one of them")
         elif conveyor.leaks_vary or changing:
             if conveyor.leaks_vary:
-                _add(conveyor, _MEAN_LEAK, conveyor.stock, (), found)
+                conveyor.added[_MEAN_LEAK] = _variable(_MEAN_LEAK, conveyor.stock, (), found)
             changed |= read(conveyor)
         changed |= _limited(conveyor, changed, conveyed, found)
     return changed

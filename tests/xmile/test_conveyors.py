@@ -142,6 +142,20 @@ def test_inflows_wait_for_room():
     assert set((run["in0"] + run["in1"]).values.ravel()) == {10}
 
 
+@pytest.mark.parametrize("leaks", [(), ("0.3",)])
+def test_a_transit_time_may_be_sampled(leaks):
+    """It is the one of the last time at which `<sample>` was true, at first that of the start."""
+    run = sd.simulate(read(conveyor("4 - TIME/4", leaks=leaks, parts="<sample>TIME = 3 OR TIME = 5</sample>")))
+    lengths = {0: 4.0, 3: 3.25, 5: 2.75}
+
+    def length(time):
+        return lengths[max(start for start in lengths if start <= time)]
+
+    fractions = [FRACTIONS[leak] for leak in leaks]
+    expected = move(run.time.values, lambda t: 10 + t, length, fractions, 40, exponential=False)
+    np.testing.assert_allclose(run["off"].values.ravel(), expected[1], rtol=1e-12, atol=1e-12)
+
+
 def test_each_cell_is_a_conveyor_of_its_own():
     """Stocks, leaks and transit times may be arrays, with equations of their own for cells."""
     side = "<dimensions><dim name='Side'/></dimensions>"
@@ -174,12 +188,7 @@ def test_vensim_gets_the_same_conveyor(exponential):
 
 
 FAULTS = {
-    conveyor(
-        parts="<sample>TIME&gt;2</sample>"
-    ): "a conveyor with <sample> is not supported, it takes its transit time at all times",
-    conveyor(
-        parts="<arrest>1</arrest>"
-    ): "a conveyor with <arrest> is not supported, it never stops; model it with stocks",
+    conveyor(parts="<arrest>1</arrest>"): "a conveyor that stops is not supported; delete <arrest>, or model it",
     conveyor(marks="discrete='true'"): 'a discrete conveyor is not supported; delete discrete="true"',
     conveyor(leaks=["0.1"]).replace("<leak/>", ""): "'leak0' is a second outflow of a conveyor; mark it as a leak",
     conveyor("").replace("<len></len>", ""): "needs a transit time and an outflow; write <len>",

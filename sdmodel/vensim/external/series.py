@@ -33,7 +33,7 @@ def series_in(paths: Iterable[PathLike], *, required: bool = True) -> dict[Cell,
     found: dict[Cell, str] = {}
     for path in paths:
         try:
-            found |= {_cell(own): split_name(own.name)[0] for own in read_data(path).values()}
+            found |= {cell_of(own): split_name(own.name)[0] for own in read_data(path).values()}
         except ObservationError as error:
             if required:
                 raise ModelError(error.faults) from error
@@ -68,7 +68,7 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
             if not required and Path(name).suffix.lower().startswith(".vdf"):
                 continue  # the settings often name runs, which the model may do without
             raise ModelError(error.faults) from error
-        found = {_cell(own): own for own in series.values()}
+        found = {cell_of(own): own for own in series.values()}
         known = {cell: own for cell, own in found.items() if cell in cells}  # a file often has more labels
         fitting = {cell.key for cell in known}
         strange = next((cell for cell in found if cell.key in variables and cell.key not in fitting), None)
@@ -99,11 +99,12 @@ def run_in(access: Access, given: str) -> Mapping[Cell, Table]:
             series = read_data(path, access.content(path)).values()
         except ObservationError as error:
             raise TableProblemError(error.faults[0].what.removeprefix(f"{path}: ")) from error
-        access.runs[path] = {_cell(own): _table(own) for own in series}
+        access.runs[path] = {cell_of(own): _table(own) for own in series}
     return access.runs[path]
 
 
-def _cell(series: Points) -> Cell:
+def cell_of(series: Points) -> Cell:
+    """Return the cell of a model that a series belongs to."""
     name, labels = split_name(series.name)
     return Cell(key(name), tuple(map(key, labels)))
 
