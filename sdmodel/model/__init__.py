@@ -66,7 +66,7 @@ from .functions.refused import (
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, rates_of, with_flows
-from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
+from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name, suggest
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
     GIVEN_DATA,
@@ -291,6 +291,7 @@ __all__ = [
     "split_name",
     "split_reference",
     "stock_loops",
+    "suggest",
     "table_text",
     "takes_model",
     "transform",
