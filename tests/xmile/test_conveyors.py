@@ -223,3 +223,12 @@ def test_a_leak_may_have_its_fraction_in_its_mark():
     other = text.replace("<eqn>0.1</eqn><leak/>", "<eqn></eqn><leak>0.1</leak>")
     assert other != text
     np.testing.assert_array_equal(sd.simulate(read(other))["leak0"], sd.simulate(read(text))["leak0"])
+
+
+def test_a_conveyor_under_another_method_is_noted():
+    """A step of Runge-Kutta takes the inflow at its middle and its end too; the belt only at its start."""
+    text = build_xmile(conveyor(), specs=SPECS.replace("Euler", "RK4"))
+    (note,) = read_xmile(text.encode(), "belt.xmile").notes
+    assert "conveyors move once in a time step" in note
+    assert "use --integrator euler" in note
+    assert read(conveyor()).notes == ()
