@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, StoreError
+from ..errors import Complaint, Fault, FigureError, ModelError, ScenarioError, StoreError, list_some
 from ..files import encoding_name, is_plain_file, misread_word, read_bytes, reading_as, recover
-from ..model import Model, nearest
+from ..model import Cell, Model, key, nearest, split_name
 from ..reading import OTHER_ENDINGS, is_xmile, read_model
 from ..scenario import TextChange
 from ..xmile import XMILE_ENDINGS
@@ -20,6 +22,7 @@ from .project import MODEL, default_model, default_runs, project_root, relative
 _MODEL_ENDINGS = frozenset({".mdl", ".txt", "", *XMILE_ENDINGS, *OTHER_ENDINGS})
 """What names of models end in; a pipe has no ending."""
 _SHOWN = 8
+_UNDEFINED = re.compile(r"'(.+)' is not defined; ")
 
 
 def model_path(given: str | None) -> Path:
@@ -78,16 +81,54 @@ def load_model(path: Path, texts: Iterable[TextChange] = (), *, without_data: bo
     try:
         model = read_model(path, **given, encoding=given_encoding(), texts=texts, without_data=without_data)
     except ModelError as error:
+        undefined = (_UNDEFINED.match(fault.what) for fault in error.faults)
+        _note_data(path, {Cell(key(found[1])): found[1] for found in undefined if found})
         if path.suffix.lower() in _MODEL_ENDINGS or not path.is_file():
             raise
         first = error.faults[0].what.partition(";")[0]
         raise ModelError([Fault(str(path), f"not a Vensim model: {first}; name a .mdl file")]) from error
     if given_encoding() is None and model.encoding in {"cp932", "big5", "gbk"}:
         click.echo(f"{path}: it is read as {model.encoding}, since it cannot be read as Western text", err=True)
+    if not without_data:
+        from ..vensim import absent_series, lacking_data
+
+        if lacking := lacking_data(model):
+            _note_data(path, lacking, named=absent_series(model))
     if model.notes and _is_first("notes", path):
         for line in model.notes:
             click.echo(f"{path}: {line}", err=True)
     return model
+
+
+def _note_data(path: Path, lacking: Mapping[Cell, str], named: Sequence[str] = ()) -> None:
+    """Note once which files beside a model hold data that it lacks, else those that its settings name in vain.
+
+    `lacking` are its cells with their names.
+    """
+    if not lacking or not is_plain_file(path) or not _is_first("lacking", path):
+        return
+    from ..vensim import data_beside
+
+    names = {cell.key: split_name(name)[0] for cell, name in lacking.items()}
+    found = []
+    for own, cells in data_beside(path, lacking.keys()).items():
+        share = _share({cell.key for cell in cells}, names)
+        if own.suffix.lower().startswith(".xls"):
+            found.append(f"{own} names {share}: save its sheet as .csv, with Time as the first heading, for --data")
+        else:
+            found.append(f"--data {shlex.quote(str(own))} has {share}")
+    if named and not found:
+        found = [f"its settings name {list_some(named)}, not here; put the file beside the model"]
+    if found:
+        what = f"'{next(iter(names.values()))}' has" if len(names) == 1 else f"{len(names):,} variables have"
+        click.echo(f"{path}: {what} no data; {'; '.join(found)}", err=True)
+
+
+def _share(held: Collection[str], names: Mapping[str, str]) -> str:
+    """Which of the names a file holds."""
+    if len(names) == 1:
+        return "it"
+    return f"'{names[next(iter(held))]}'" if len(held) == 1 else f"{len(held):,} of them"
 
 
 def _is_first(what: str, path: Path) -> bool:

@@ -53,7 +53,7 @@ from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read
 from .functions.arithmetic import NEXT_TO_ZERO
 from .functions.chance.draws import DEFAULT_SEED, MEMBER_NUMBER, NOISE_SEED, SEED
 from .functions.inputs import PLACE_IN_COURSE
-from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
+from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges, with_copies
 from .functions.refused import (
     FILE_FUNCTIONS,
     REFUSED,
@@ -66,7 +66,7 @@ from .functions.refused import (
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, rates_of, with_flows
-from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name
+from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name, suggest
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
     GIVEN_DATA,
@@ -96,6 +96,7 @@ from .subscripts import (
     SubscriptFault,
     bindings,
     cells_in,
+    copy_ranges,
     count_cells,
     counts_labels,
     inner_bindings,
@@ -223,6 +224,7 @@ __all__ = [
     "cells_in",
     "check_units",
     "computed_data",
+    "copy_ranges",
     "count_cells",
     "counts_labels",
     "data_as_lookups",
@@ -289,6 +291,7 @@ __all__ = [
     "split_name",
     "split_reference",
     "stock_loops",
+    "suggest",
     "table_text",
     "takes_model",
     "transform",
@@ -298,6 +301,7 @@ __all__ = [
     "unknown_function",
     "unsigned",
     "walk",
+    "with_copies",
     "with_flows",
     "with_points",
     "with_slices",

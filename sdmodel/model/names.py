@@ -124,6 +124,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return spelling[close[0]] if close else None
 
 
+def suggest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return what to do about a name that is not known: take the nearest known one, else `otherwise`."""
+    close = nearest(name, known)
+    return f"did you mean '{close}'?" if close else otherwise
+
+
 @lru_cache(maxsize=4)  # many names of a file may be mistyped
 def _index(known: tuple[str, ...]) -> tuple[dict[str, str], dict[str, list[str]]]:
     """The spelling of each key, and the keys that have each pair of letters."""

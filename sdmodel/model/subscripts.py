@@ -7,7 +7,8 @@ a model that is too large is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product, repeat
 from typing import NamedTuple
 
@@ -18,9 +19,9 @@ from ..extras import made_once
 from .algebra import Numbers, OpaqueCall, Slice, VensimFunction, number, rebuild, split_reference, walk
 from .functions.arithmetic import ABS
 from .functions.logic import IF_THEN_ELSE
-from .functions.reductions import is_reduction, reduction_ranges
+from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.row import AXES
-from .names import MARK
+from .names import MARK, key
 from .records import Element, Equation, Model, Subscript
 
 MOST_CELLS = 10_000_000
@@ -154,6 +155,26 @@ def inner_bindings(
     axes = [labels_of(subscripts, name.removesuffix(MARK)) for name in names]
     for labels in product(*axes):
         yield {**binding, **dict(zip(names, labels, strict=True))}
+
+
+def copy_ranges(
+    expressions: Iterable[Expr], taken: Sequence[str], subscripts: dict[str, Subscript], names: Container[str]
+) -> dict[str, str]:
+    """Return a copy of each range marked with `!` that no reduction claims; what is computed inside a SUM has a value for each label."""
+    copies: dict[str, str] = {}
+    for mark in dict.fromkeys(mark for expression in expressions for mark in unclaimed_ranges(expression)):
+        found = subscripts[mark.removesuffix(MARK)]
+        copy = replace(found, name=f"{found.name} in macros", comment=f"A copy of {found.name} for calls of macros.")
+        while (
+            (new := key(copy.name)) in names
+            or new in (*taken, *copies.values())
+            or subscripts.get(new, copy) != copy
+            or any(new in subscript.positions for subscript in subscripts.values())
+        ):
+            copy = replace(copy, name=f"{copy.name} again")
+        subscripts[new] = copy
+        copies[mark] = new
+    return copies
 
 
 def with_slices(call: Expr, elements: Mapping[str, Element], subscripts: Mapping[str, Subscript]) -> Expr:

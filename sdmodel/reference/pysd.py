@@ -25,7 +25,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import make_run
 from ..errors import ReferenceEngineError, format_count
-from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, quote_name, split_name
+from ..model import (
+    RUN_SETTINGS,
+    Element,
+    Integrator,
+    Model,
+    display_name,
+    key,
+    quote_name,
+    split_name,
+    suggest,
+)
 from ..reading import read_model
 from ..scenario import Change
 from ..vensim import ScenarioLike, load_scenario
@@ -60,8 +70,7 @@ class PysdModel:
         """Return the element of that name in any spelling."""
         found = self.variables.get(key(name))
         if found is None:
-            close = nearest(name, [variable.name for variable in self.variables.values()])
-            cure = f"did you mean '{close}'?" if close else "name one of its elements"
+            cure = suggest(name, [variable.name for variable in self.variables.values()], "name one of its elements")
             message = f"{self.path}: '{display_name(name)}' is not in the model; {cure}"
             raise ReferenceEngineError(message)
         return found

@@ -28,9 +28,9 @@ from ..model import (
     key,
     labels_of,
     make_reference,
-    nearest,
     number,
     number_text,
+    suggest,
 )
 from .member_courses import course_times, course_value, points_of, steps_at, times_text, with_member_data
 from .records import Change, Scenario, TextChange
@@ -57,8 +57,7 @@ def changed_texts(own: Mapping[str, str], changes: Iterable[TextChange]) -> dict
         if key(change.name) in texts:
             texts[key(change.name)] = change.text
             continue
-        close = nearest(change.name, map(display_name, texts))
-        cure = f"did you mean '{close}'?" if close else "name one that the model defines with :IS:"
+        cure = suggest(change.name, map(display_name, texts), "name one that the model defines with :IS:")
         faults.append(Fault(change.place, f"'{change.name}' is not a string variable of the model; {cure}"))
     if faults:
         raise ScenarioError(faults)
@@ -125,8 +124,7 @@ def _why_not_constant(model: Model, name: str, element: Element | None) -> str:
     """Return why a scenario cannot set a name, or an empty text if it can."""
     if element is None or element.hidden:
         constants = [other.name for other in model if other.kind == "constant" and not other.hidden]
-        close = nearest(name, constants)
-        cure = f"did you mean '{close}'?" if close else "`sdmodel levers` lists the constants"
+        cure = suggest(name, constants, "`sdmodel levers` lists the constants")
         return f"'{name}' is not in the model; {cure}"
     if element.kind == "lookup":
         return f"'{element.name}' is a lookup; give it points: {element.name}((0,0),(1,1))"
@@ -240,9 +238,7 @@ def _with_tables(model: Model, changes: Iterable[Change], coursed: Collection[st
         element = elements.get(key(change.name))
         if element is None or element.kind != "lookup":
             lookups = [other.name for other in model if other.kind == "lookup"]
-            close = nearest(change.name, lookups)
-            others = "see the lookups in the model" if lookups else "it has none"
-            cure = f"did you mean '{close}'?" if close else others
+            cure = suggest(change.name, lookups, "see the lookups in the model" if lookups else "it has none")
             faults.append(Fault(change.place, f"'{change.name}' is not a lookup of the model; {cure}"))
             continue
         try:

@@ -6,7 +6,7 @@ A function that is not in the table here has the name and the meaning that it ha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from sympy import Expr, S
 
 from ..model import (
     FUNCTIONS,
+    MARK,
     NA,
     REFUSED,
     RUN_SETTINGS,
@@ -25,23 +26,39 @@ from ..model import (
     multiply,
     negate,
     number,
+    power,
     unknown_function,
 )
+from .syntax import Term
 
 LARGEST = 1.7976931348623157e308
 """What INF reads as: the largest number that there is."""
+_LEAST = number(1e-300)
+"""Least number whose logarithm is taken for a bound."""
+_NOT_GIVEN: Mapping[str, Term] = {
+    "seed": Term("number", 0, "0"),
+    "minimum": Term("negative", 0, parts=(Term("number", 0, repr(LARGEST)),)),
+    "maximum": Term("number", 0, repr(LARGEST)),
+}
+"""What NAN in place of an optional argument stands for."""
 _TIME, _STEP, _START, _END = map(make_reference, ("time", "time_step", "initial_time", "final_time"))
+_SINCE_START = add(_TIME, negate(_START))
+_HIGHEST_ORDER = 20
+"""Highest order of a derivative."""
 TIMES: Mapping[str, Expr] = MappingProxyType(
     {"time": _TIME, "dt": _STEP, "starttime": _START, "stoptime": _END, "endtime": _END}
 )
 """Names for times and the time step, by key."""
-CONSTANTS: Mapping[str, Expr] = MappingProxyType({"pi": number(math.pi), "inf": number(LARGEST), ":na:": number(NA)})
+CONSTANTS: Mapping[str, Expr] = MappingProxyType(
+    {"pi": number(math.pi), "inf": number(LARGEST), ":na:": number(NA), "runcount": S.Zero}
+)
+"""Names for numbers, by key; every run here is the first."""
 LOOKUPS: Mapping[str, str] = MappingProxyType(
     {"continuous": "LOOKUP", "extrapolate": "LOOKUP EXTRAPOLATE", "discrete": "LOOKUP BACKWARD"}
 )
 """The function that reads a graphical function of each type."""
 REDUCTIONS: Mapping[str, str] = MappingProxyType(
-    {"sum": "SUM", "prod": "PROD", "max": "VMAX", "min": "VMIN", "mean": "SUM"}
+    {"sum": "SUM", "prod": "PROD", "max": "VMAX", "min": "VMIN", "mean": "SUM", "stddev": "SUM"}
 )
 """The function over the cells of an array, for a call with one argument."""
 SETTINGS: Mapping[str, Expr] = MappingProxyType({key(name): make_reference(key(name)) for name in RUN_SETTINGS})
@@ -72,6 +89,14 @@ class Builtin:
         required, _, optional = self.signature.partition("(")[2].rstrip(")]").partition("[")
         least = len([name for name in required.split(",") if name.strip(" ")])
         return range(least, least + len([name for name in optional.split(",") if name.strip(" []")]) + 1)
+
+    def given(self, parts: tuple[Term, ...]) -> Iterator[Term]:
+        """Yield the arguments of a call; Stella's NAN stands for a seed or bound that is not given."""
+        optional = self.signature.partition("[")[2].rstrip(")]").split(",")
+        names = ["" for _ in range(self.counts.start)] + [name.strip() for name in optional if name.strip()]
+        for part, name in zip(parts, names + [""] * len(parts), strict=False):
+            is_nan = part.kind == "name" and key(part.text) == "nan"
+            yield _NOT_GIVEN[name] if is_nan and name in _NOT_GIVEN else part
 
 
 def floor(x: Expr) -> Expr:
@@ -119,6 +144,88 @@ def _lag_n(name: str) -> Callable[..., Expr]:
     return build
 
 
+def _annuity(rate: Expr, periods: Expr) -> tuple[Expr, Expr]:
+    """Return what 1 grows to over a number of periods, and what payments of 1 at the end of each come to."""
+    growth = power(add(S.One, rate), periods)
+    if rate.is_Number:
+        return growth, periods if rate == 0 else divide(add(growth, S.NegativeOne), rate)
+    some = divide(add(growth, S.NegativeOne), rate)
+    return growth, row("IF THEN ELSE", row("=", rate, S.Zero), periods, some)
+
+
+def _future_value(rate: Expr, periods: Expr, payment: Expr, present: Expr) -> Expr:
+    growth, payments = _annuity(rate, periods)
+    return negate(add(multiply(present, growth), multiply(payment, payments)))
+
+
+def _present_value(rate: Expr, periods: Expr, payment: Expr, future: Expr) -> Expr:
+    growth, payments = _annuity(rate, periods)
+    return negate(divide(add(future, multiply(payment, payments)), growth))
+
+
+def _payment(rate: Expr, periods: Expr, present: Expr, future: Expr) -> Expr:
+    growth, payments = _annuity(rate, periods)
+    return negate(divide(add(multiply(present, growth), future), payments))
+
+
+def _net_present_value(stream: Expr, rate: Expr, initial: Expr | None = None, factor: Expr | None = None) -> Expr:
+    """Return Stella's value, which starts with the initial value and adds what comes later; with a factor, that of Vensim."""
+    if initial is not None and factor is not None:
+        return row("NPV", stream, rate, initial, factor)
+    discount = power(add(S.One, rate), negate(_SINCE_START))
+    before = add(stream if initial is None else initial, negate(multiply(stream, _STEP)))
+    return row("NPV", multiply(stream, discount), S.Zero, before, S.One)
+
+
+def _rate_of_return(stream: Expr, missing: Expr = CONSTANTS[":na:"]) -> Expr:
+    """Return the rate per unit of time, from that per time step, which lies between wider limits."""
+    found = row("INTERNAL RATE OF RETURN", stream, _STEP, S.Zero, _START)
+    rate = add(power(add(S.One, found), inverse(_STEP)), S.NegativeOne)
+    return row("IF THEN ELSE", row(">=", found, S.NegativeOne), rate, missing)
+
+
+def _counter(start: Expr, end: Expr) -> Expr:
+    """Return the time since the start, which starts again at the end; a hundredth of a time step makes up for rounding."""
+    length = add(end, negate(start))
+    rounds = row("INTEGER", divide(add(_SINCE_START, multiply(number(0.01), _STEP)), length))
+    return add(start, _SINCE_START, negate(multiply(length, rounds)))
+
+
+def _derivative(x: Expr, order: Expr) -> Expr:
+    """Return the difference quotient of an order; it is 0 until there are enough earlier values."""
+    if not order.is_Number or order not in range(_HIGHEST_ORDER + 1):
+        message = f"the order of DERIVN is not a whole number from 0 to {_HIGHEST_ORDER}; write one"
+        raise UnsupportedError(message)
+    value = x
+    for _ in range(int(order)):
+        value = divide(add(value, negate(row("DELAY FIXED", value, _STEP, value))), _STEP)
+    early = row("<", _SINCE_START, multiply(add(order, number(-0.5)), _STEP))
+    return value if order == 0 else row("IF THEN ELSE", early, S.Zero, value)
+
+
+def _compound_growth(percentage: Expr) -> Expr:
+    """Return the fraction per unit of time with which a stock grows by a percentage in each, whatever the time step."""
+    growth = power(add(S.One, divide(percentage, number(100))), _STEP)
+    return divide(add(growth, S.NegativeOne), _STEP)
+
+
+def _root(x: Expr, order: Expr) -> Expr:
+    """Return the root of an order; that of a negative number is negative for an odd order."""
+    root, opposite = power(x, inverse(order)), negate(power(negate(x), inverse(order)))
+    if order.is_Number:
+        odd: Expr = S.One if order % 2 == 1 else S.Zero
+    else:
+        odd = row("=", row("MODULO", order, number(2)), S.One)
+    return root if odd == 0 else row("IF THEN ELSE", row(":AND:", row("<", x, S.Zero), odd), opposite, root)
+
+
+def _ways(*numbers: Expr, divisors: Sequence[Expr] = ()) -> Expr:
+    """Return a product of factorials divided by others, a whole number."""
+    logarithms = [row("GAMMA LN", add(x, S.One)) for x in (*numbers, *divisors)]
+    terms = [*logarithms[: len(numbers)], *map(negate, logarithms[len(numbers) :])]
+    return row("INTEGER", add(row("EXP", add(*terms) if len(terms) > 1 else terms[0]), S.Half))
+
+
 def _wave(shape: str) -> Callable[[Expr, Expr], Expr]:
     return lambda size, period: multiply(size, row(shape, multiply(number(2 * math.pi), _TIME, inverse(period))))
 
@@ -138,6 +245,23 @@ def _random(name: str, count: int, *between: Expr, lowest: Expr = S.Zero) -> Cal
 
 def _uniform(low: Expr, high: Expr, seed: Expr = S.Zero) -> Expr:
     return row("RANDOM UNIFORM", low, high, seed)
+
+
+def _lognormal(mean: Expr, deviation: Expr, *rest: Expr) -> Expr:
+    """Return e to the power of a normal number with a mean and deviation; bounds are those of the result."""
+    bounds = [row("LN", row("MAX", bound, _LEAST)) for bound in rest[1:]]
+    return row("EXP", _random("RANDOM NORMAL", 2, lowest=number(-LARGEST))(mean, deviation, *rest[:1], *bounds))
+
+
+def _exponential(seed: Expr = S.Zero) -> Expr:
+    """Return an exponential number with mean 1, of which other distributions are made."""
+    return row("RANDOM EXPONENTIAL", S.Zero, number(LARGEST), S.Zero, S.One, seed)
+
+
+def _chance(probability: Expr, seed: Expr = S.Zero) -> Expr:
+    """Return 1 with a probability in percent per unit of time, else 0."""
+    happens = row("<", _uniform(S.Zero, number(100), seed), multiply(probability, _STEP))
+    return row("IF THEN ELSE", happens, S.One, S.Zero)
 
 
 _BUILTINS = (
@@ -178,10 +302,52 @@ _BUILTINS = (
         "POISSON(mean[, seed, minimum, maximum])",
         lambda mean, *rest: _random("RANDOM POISSON", 1, S.Zero, S.One)(multiply(mean, _STEP), *rest),
     ),
+    Builtin("LOGNORMAL(mean, deviation[, seed, minimum, maximum])", _lognormal),
+    Builtin("BETA(alpha, beta[, seed, minimum, maximum])", _random("RANDOM BETA", 2, S.Zero, S.One)),
+    Builtin(
+        "BINOMIAL(trials, probability[, seed, minimum, maximum])",
+        lambda trials, chance, *rest: _random("RANDOM BINOMIAL", 2, S.Zero, S.One)(chance, trials, *rest),
+    ),
+    Builtin(
+        "GAMMA(shape, scale[, seed, minimum, maximum])",
+        lambda shape, scale, *rest: _random("RANDOM GAMMA", 3)(shape, S.Zero, scale, *rest),
+    ),
+    Builtin(
+        "TRIANGULAR(minimum, mode, maximum[, seed])",
+        lambda low, mode, high, seed=S.Zero: row("RANDOM TRIANGULAR", low, high, low, mode, high, seed),
+    ),
+    Builtin(
+        "WEIBULL(shape, scale[, seed])",
+        lambda shape, scale, *seed: multiply(scale, power(_exponential(*seed), inverse(shape))),
+    ),
+    Builtin(
+        "PARETO(shape, scale[, seed])",
+        lambda shape, scale, *seed: multiply(scale, row("EXP", divide(_exponential(*seed), shape))),
+    ),
+    Builtin(
+        "LOGISTIC(mean, scale[, seed])",
+        lambda mean, scale, *seed: add(
+            mean, multiply(scale, row("LN", add(row("EXP", _exponential(*seed)), S.NegativeOne)))
+        ),
+    ),
+    Builtin("MONTECARLO(probability[, seed])", _chance),
+    Builtin("FACTORIAL(n)", _ways),
+    Builtin("COMBINATIONS(n, r)", lambda n, r: _ways(n, divisors=(r, add(n, negate(r))))),
+    Builtin("PERMUTATIONS(n, r)", lambda n, r: _ways(n, divisors=(add(n, negate(r)),))),
+    Builtin("LOGN(x)", lambda x: row("LN", x)),
+    Builtin("ROOTN(x, order)", _root),
+    Builtin("CGROWTH(percentage)", _compound_growth),
+    Builtin("DERIVN(input, order)", _derivative),
+    Builtin("COUNTER(start, end)", _counter),
+    Builtin("ENDVAL(input[, initial])", lambda x, *initial: row("INITIAL", *(initial or (x,)))),
+    Builtin("FV(rate, periods, payment, present value)", _future_value),
+    Builtin("PV(rate, periods, payment, future value)", _present_value),
+    Builtin("PMT(rate, periods, present value, future value)", _payment),
+    Builtin("IRR(stream[, missing])", _rate_of_return),
     Builtin("GAMMALN(x)", lambda x: row("GAMMA LN", x)),
     Builtin("LOOKUPINV(table, y)", lambda table, y: row("LOOKUP INVERT", table, y)),
     Builtin("LOOKUPAREA(table, start, end)", lambda table, start, end: row("LOOKUP AREA", table, start, end)),
-    Builtin("NPV(stream, discount rate, initial, factor)", lambda *parts: row("NPV", *parts)),
+    Builtin("NPV(stream, discount rate[, initial, factor])", _net_present_value),
 )
 BUILTINS: Mapping[str, Builtin] = MappingProxyType({key(own.signature.partition("(")[0]): own for own in _BUILTINS})
 """XMILE's functions that Vensim does not have under the same name, or with other arguments, by key."""
@@ -192,22 +358,22 @@ _INSTEAD: Mapping[str, str] = MappingProxyType(
     {
         own: cure
         for cure, names in {
-            "vary a constant over an ensemble": (
-                "LOGNORMAL, BETA, BINOMIAL, GAMMA, GEOMETRIC, INVNORM, LOGISTIC, MONTECARLO, NEGBINOMIAL, NORMALPINK, PARETO, TRIANGULAR, "
-                "WEIBULL, LOOKUPRANDOM"
-            ),
-            "write DELAY(x, time)": "HISTORY",
-            "define an auxiliary with the value": "ENDVAL, RUNCOUNT, SENSIRUNCOUNT, CLOCKTIME, SOFTWAREVERSION, SYSTEMCHANGE",
+            "vary a constant over an ensemble": "GEOMETRIC, NEGBINOMIAL, NORMALPINK, LOOKUPRANDOM",
+            "define an auxiliary with the value": "SENSIRUNCOUNT, SENSIRUNTOTAL, CLOCKTIME, SOFTWAREVERSION, SYSTEMCHANGE",
             "write the formula with stocks": (
-                "COUNTER, PV, FV, PMT, IRR, DERIVN, CGROWTH, RUNCUM, RUNMAX, RUNMIN, RUNMEAN, RUNSTDDEV, PERCENTILE, NORMALCDF, FACTORIAL, COMBINATIONS, "
-                "PERMUTATIONS, EXPBOUND, LOGISTICBOUND, INTERPOLATE, MAXSOFT, MINSOFT"
+                "RUNCUM, RUNMAX, RUNMIN, RUNMEAN, RUNSTDDEV, PERCENTILE, EXPBOUND, LOGISTICBOUND, MAXSOFT, MINSOFT"
             ),
-            "write x^(1/n)": "ROOTN",
+            "read it from a graphical function": "NORMALCDF, INVNORM, LOOKUPMAX, LOOKUPMIN, MLPANN",
+            "divide LOOKUPAREA by the width": "LOOKUPMEAN",
             "use stocks and flows without it": (
                 "CYCLETIME, THROUGHPUT, PROCTIME, REWORK, CAPACITY, CTFLOW, CTMAX, CTMEAN, CTMIN, CTSTDDEV, OSTATE, AGECOUNT, ATTRCOUNT, "
                 "ATTRMAX, ATTRMEAN, ATTRMIN, ATTRSTDDEV"
             ),
-            "sum over the array instead": "RANK, STDDEV, LOOKUPMAX, LOOKUPMIN, LOOKUPMEAN, MATRIXINVERT, SHORTESTPATH, TRAVERSALCOST",
+            "sum over the array instead": "MATRIXINVERT, SHORTESTPATH, TRAVERSALCOST",
+            "write RANK(array, place)": "RANK",
+            "write STDDEV(array)": "STDDEV, ARRAYSTDDEV",
+            "write HISTORY(x, time)": "HISTORY",
+            "write INTERPOLATE(array, x) with an x for each dimension": "INTERPOLATE",
             "complete the equation": "NAN, ISNAN",
             "read scores with `sdmodel loops`": "LOOPSCORE, PATHSCORE",
         }.items()
@@ -225,6 +391,53 @@ def unknown_builtin(name: str) -> str:
     """Return the message about a function that is neither XMILE's nor ours, or that does not run."""
     cure = cure_of(key(name))
     return f"{name.upper()} is not supported; {cure}" if cure else unknown_function(_REFUSED.get(key(name), name))
+
+
+def standard_deviation(x: Expr, count: Expr) -> Expr:
+    """Return the standard deviation of cells around their mean."""
+    difference = add(x, negate(divide(row("SUM", x), count)))
+    return row("SQRT", divide(row("SUM", power(difference, number(2))), count))
+
+
+def smaller_cells(other: Expr, number_of_other: Expr, own: Expr, number_of_own: Expr) -> Expr:
+    """Return how many cells of an array come before one in the order of size; equal ones stay in the order of the array."""
+    equal = row(":AND:", row("=", other, own), row("<", number_of_other, number_of_own))
+    return row("SUM", row("IF THEN ELSE", row(":OR:", row("<", other, own), equal), S.One, S.Zero))
+
+
+def cell_with(before: Expr, number_of_cell: Expr, place: Expr) -> Expr:
+    """Return the number of the cell that a number of others come before, which makes its place; 0 for a place that there is not."""
+    found = row(":AND:", row("<=", add(before, S.One), place), row("<", place, add(before, number(2))))
+    return row("SUM", row("IF THEN ELSE", found, number_of_cell, S.Zero))
+
+
+def interpolate(points: Expr, places: Mapping[str, Expr]) -> Expr:
+    """Return the value between the cells of an array, at a place from 0 to 1 along each of its dimensions."""
+    weights = []
+    for name, place in places.items():
+        last = add(row("ELMCOUNT", make_reference(name)), S.NegativeOne)
+        inside = row("MIN", S.One, row("MAX", S.Zero, place))
+        own = add(make_reference(name, f"{name}{MARK}"), S.NegativeOne)
+        distance = row("ABS", add(multiply(inside, last), negate(own)))
+        weights.append(row("MAX", S.Zero, add(S.One, negate(distance))))
+    return row("SUM", multiply(points, *weights))
+
+
+def history(x: Expr, time: Expr, is_constant: Callable[[Expr], bool]) -> Expr:
+    """Return an earlier value, at a time or a while ago, neither of which changes; 0 before the start and after now."""
+    if is_constant(time):
+        reached = row("<=", time, add(_TIME, multiply(number(0.01), _STEP)))
+        soon = row("<=", _TIME, add(time, multiply(number(0.01), _STEP)))
+        inside = row(":AND:", reached, row(">=", time, _START))
+        return row("IF THEN ELSE", inside, row("SAMPLE IF TRUE", soon, x, x), S.Zero)
+    others = [part for part in time.args if part != _TIME]
+    ago = negate(add(*others)) if len(others) > 1 else negate(others[0]) if others else S.Zero
+    if time != _TIME and not (time.is_Add and len(others) == len(time.args) - 1 and is_constant(ago)):
+        message = "HISTORY is for a constant time, or TIME less a constant; write one of these"
+        raise UnsupportedError(message)
+    now = row("IF THEN ELSE", row("<", ago, S.Zero), S.Zero, x)
+    past = row(">", ago, multiply(S.Half, _STEP))
+    return x if time == _TIME else row("IF THEN ELSE", past, row("DELAY FIXED", x, ago, S.Zero), now)
 
 
 def look_up(how: str, table: Expr, x: Expr) -> Expr:

@@ -30,6 +30,7 @@ from ..model import (
     VensimFunction,
     add,
     computed_data,
+    copy_ranges,
     data_reference,
     data_value,
     find_faults,
@@ -44,6 +45,7 @@ from ..model import (
     points_name,
     split_reference,
     transform,
+    with_copies,
     with_flows,
     with_slices,
 )
@@ -151,12 +153,13 @@ class _Reader:
             for term in further_results(owner):
                 name = f"{owner.prefix}{plain_name(term.text)}"
                 result = Variable(name, owner.node, owner.prefix, owner.dimensions, is_result=True)
-                if result.key in self.found.variables:
+                known = self.found.variables.setdefault(result.key, result)
+                if (
+                    known.node is not owner.node or not known.is_result
+                ):  # another equation of the variable may name it too
                     self.found.fault(
                         owner.node.place, f"'{name}' is defined a second time, by a call of a macro; delete one"
                     )
-                else:
-                    self.found.variables[result.key] = result
 
     def check_flows(self, stock: Variable) -> None:
         """Report a stock among the flows of another."""
@@ -427,7 +430,15 @@ class _Reader:
         if self.names.calls > _MOST_CALLS:
             message = f"the model has more than {_MOST_CALLS:,} calls of macros; use fewer"
             raise UnsupportedError(message)
-        ranges = tuple(name for name in scope.subscripts if name in self.names.subscripts)
+        outside = tuple(name for name in scope.subscripts if name in self.names.subscripts)
+        copies = copy_ranges((scope.own or {}).values(), outside, self.found.subscripts, self.names.variables)
+        if copies and results:
+            message = (
+                f"the macro '{macro.name}' has several results and a whole array; call it in an equation of its own"
+            )
+            raise UnsupportedError(message)
+        ranges = (*outside, *copies.values())
+        scope = replace(scope, subscripts=(*scope.subscripts, *copies.values()))
         inner = Declarations(subscripts=self.found.subscripts)
         for part in macro.node.all("variables"):
             for child in part.children:
@@ -435,7 +446,8 @@ class _Reader:
                     declare_variable(child, "", inner)
         self.found.faults += inner.faults
         new = {name: f"{macro.name} {self.names.calls} {variable.name}" for name, variable in inner.variables.items()}
-        own = {**(scope.own or {}), **{name: make_reference(key(shown), *ranges) for name, shown in new.items()}}
+        own = {name: with_copies(value, copies) for name, value in (scope.own or {}).items()}
+        own |= {name: make_reference(key(shown), *ranges) for name, shown in new.items()}
         inside = replace(scope, own=own)
         for name, variable in inner.variables.items():
             equation = variable.node.find("eqn")
@@ -468,7 +480,7 @@ class _Reader:
                 )
             )
         self.add_results(macro, [*inner.variables.values()], results, inside)
-        return read_equation(inside, result)
+        return with_copies(read_equation(inside, result), {copy: mark for mark, copy in copies.items()})
 
     def add_results(self, macro: Macro, variables: Sequence[Variable], results: Sequence[Term], inside: Scope) -> None:
         """Define the variables that a call names after a colon as the outputs of the macro besides its result."""
@@ -499,7 +511,7 @@ class _Reader:
         found = {}
         for name, tag in _SETTING_TAGS.items():
             found[name] = self._specified(tag, elements)
-        save = specs.attribute("save_interval") or specs.text_of("vensim:saveper") if specs else ""
+        save = self._saving_interval(specs) if specs else ""
         found["SAVEPER"] = number(float(save)) if _is_positive(save) else TIMES["dt"]
         if save and not _is_positive(save) and name_key(save) not in ("time_step", "dt"):
             self.found.notes.append(f"the saving interval '{save}' is not a number; every time step is saved")
@@ -519,6 +531,13 @@ class _Reader:
             settings[key(name)] = plain if own is None else replace(plain, comment=own.comment, range=own.range)
         self.groups.setdefault(_CONTROL, "")
         return settings
+
+    def _saving_interval(self, specs: Node) -> str:
+        """Return the time between saved values, as Stella, Vensim or XMILE's other programs write it."""
+        step = specs.find("savestep")
+        found = step.text.strip() if step else ""
+        found = f"{1 / float(found)!r}" if step and step.is_set("reciprocal") and _is_positive(found) else found
+        return specs.attribute("save_interval") or specs.text_of("vensim:saveper") or found
 
     def _place(self, name: str) -> Place:
         node = self.specs.find(_SETTING_TAGS[name]) if self.specs and name in _SETTING_TAGS else None

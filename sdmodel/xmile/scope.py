@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sympy import Expr
 
 from ..errors import Fault, Place
-from ..model import Element, Subscript, Table, key
+from ..model import Element, Equation, Subscript, Table, key
 from .names import name_key, plain_name
 from .syntax import Term
 from .tree import Node
@@ -134,6 +134,15 @@ class Scope:
     def is_cell(self) -> bool:
         """Whether the equation is that of one cell."""
         return not any(name in self.names.subscripts for name in self.subscripts)
+
+    def keep(self, what: str, expression: Expr, dimensions: tuple[str, ...]) -> str:
+        """Add a hidden variable with an expression, and return its key."""
+        name = f"{self.owner.name} {what} {len(self.names.added) + 1}"
+        while key(name) in self.names.variables:
+            name += " 2"
+        equation = Equation(expression, dimensions, text=what, place=self.node.place)
+        self.names.added.append(Element(name, "auxiliary", (equation,), dimensions, hidden=True))
+        return key(name)
 
     def find(self, text: str) -> str | None:
         """Return the key of the variable that a name means in this module, or None."""

@@ -8,6 +8,7 @@ written once per cell.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -23,6 +24,7 @@ from ..model import (
     Equation,
     Subscript,
     add,
+    copy_ranges,
     divide,
     evaluate,
     inverse,
@@ -35,7 +37,9 @@ from ..model import (
     number,
     power,
     unclaimed_ranges,
+    with_copies,
 )
+from .declarations import NUMBER
 from .extensions import file_function
 from .functions import (
     BUILTINS,
@@ -45,11 +49,16 @@ from .functions import (
     SETTINGS,
     TIMES,
     UnsupportedError,
+    cell_with,
     cure_of,
+    history,
+    interpolate,
     look_up,
     modulo,
     quotient,
     row,
+    smaller_cells,
+    standard_deviation,
     unknown_builtin,
 )
 from .names import label_of, name_key, plain_name, quoted
@@ -417,6 +426,8 @@ def _call(term: Term, scope: Scope) -> Expr:
 def _special(own: str, term: Term, scope: Scope) -> Expr | None:
     """Return a call of a function whose arguments are not all numbers, or that has none; None for other functions."""
     count = len(term.parts)
+    if (plain := own.removeprefix("array")) in REDUCTIONS:  # the prefix is iThink's
+        own = plain
     first = term.parts[0] if own == "lookup" and count == 2 else term  # noqa: PLR2004 - a table and its argument
     if first.kind == "name" and (table := scope.table(first.text)) is not None:
         return _read_table(table, first, term.parts[1:], scope)
@@ -428,17 +439,19 @@ def _special(own: str, term: Term, scope: Scope) -> Expr | None:
         return _extreme(own, term.parts, scope)
     if own in _JOINS and count > 1:
         return _JOINS[own](*(_reduced(own, part, scope) for part in term.parts))
-    if own == "allocate" and count == _ALLOCATE:
-        return _allocate(term.parts, scope)
+    counts, build = _WITH_TERMS.get(own, (range(0), _allocate))
+    if count in counts:
+        return build(term.parts, scope)
     return {**TIMES, **CONSTANTS}.get(own) if not count else None
 
 
 def _function(own: str, term: Term, scope: Scope) -> Expr:
     """Return a call of a function of XMILE, or of one that has Vensim's name and arguments."""
     builtin, ours = BUILTINS.get(own), ROWS.get(own)
-    kinds = ours.kinds if ours and not builtin and len(ours.kinds) == len(term.parts) and not scope.marks else ()
-    scopes = [replace(scope, marks=True) if kind == "terms" else scope for kind in kinds] or [scope] * len(term.parts)
-    arguments = [_argument(part, inner) for part, inner in zip(term.parts, scopes, strict=True)]
+    parts = tuple(builtin.given(term.parts)) if builtin else term.parts
+    kinds = ours.kinds if ours and not builtin and len(ours.kinds) == len(parts) and not scope.marks else ()
+    scopes = [replace(scope, marks=True) if kind == "terms" else scope for kind in kinds] or [scope] * len(parts)
+    arguments = [_argument(part, inner) for part, inner in zip(parts, scopes, strict=True)]
     counts = builtin.counts if builtin else range(len(ours.arguments), len(ours.arguments) + 1) if ours else range(0)
     if len(arguments) not in counts:
         signature = builtin.signature if builtin else ours.signature if ours else own
@@ -522,8 +535,54 @@ def _reduction(name: str, own: str, term: Term, scope: Scope) -> Expr:
             return inner
         message = f"{own.upper()} with one argument is for an array; name one"
         raise UnsupportedError(message)
+    count = _count(mark.removesuffix(MARK) for mark in marks)
+    if own == "stddev":
+        return standard_deviation(inner, count)
     whole = row(name, inner)
-    return divide(whole, _count(mark.removesuffix(MARK) for mark in marks)) if own == "mean" else whole
+    return divide(whole, count) if own == "mean" else whole
+
+
+def _ranked(parts: Sequence[Term], scope: Scope) -> Expr:
+    """Return the number of the cell that has a place in the order of size of an array, from the smallest."""
+    ranges, inner = scope.names.subscripts, translate(parts[0], replace(scope, marks=True))
+    outside = tuple(name for name in scope.subscripts if name in ranges)
+    copies = copy_ranges([inner], outside, ranges, scope.names.variables)
+    if len(copies) != 1:
+        message = "RANK is for an array with one dimension; name one, with `*` in its place"
+        raise UnsupportedError(message)
+    ((mark, copy),) = copies.items()
+    own = make_reference(copy)
+    other = make_reference(mark.removesuffix(MARK), mark)
+    before = scope.keep("order", smaller_cells(inner, other, with_copies(inner, copies), own), (*outside, copy))
+    number_of = make_reference(copy, f"{copy}{MARK}")
+    return cell_with(make_reference(before, *outside, f"{copy}{MARK}"), number_of, translate(parts[1], scope))
+
+
+def _interpolated(parts: Sequence[Term], scope: Scope) -> Expr:
+    """Return the value between the cells of an array, along each of the dimensions that `*` runs over."""
+    points = translate(parts[0], replace(scope, marks=True))
+    marks = [name.removesuffix(MARK) for name in unclaimed_ranges(points)]
+    if len(marks) != len(parts) - 1 or parts[0].kind != "name":
+        message = "INTERPOLATE is for an array and a number for each dimension that `*` runs over; write as many"
+        raise UnsupportedError(message)
+    return interpolate(points, {name: translate(part, scope) for name, part in zip(marks, parts[1:], strict=True)})
+
+
+def _earlier(parts: Sequence[Term], scope: Scope) -> Expr:
+    """Return the value of an expression at an earlier time."""
+    x, time = (translate(part, scope) for part in parts)
+    return history(x, time, lambda own: _is_constant(own, scope))
+
+
+def _is_constant(expression: Expr, scope: Scope) -> bool:
+    """Whether an expression is made of numbers, settings of the run, and variables whose equation is a number."""
+    variables = scope.names.variables
+
+    def is_number(name: str) -> bool:
+        own = variables[name].node if name in variables else None
+        return own is not None and own.tag == "aux" and bool(re.fullmatch(NUMBER, own.text_of("eqn")))
+
+    return all(name in SETTINGS or is_number(name) for name in map(str, expression.free_symbols))
 
 
 def _refuse_slats(term: Term, scope: Scope) -> None:
@@ -618,10 +677,15 @@ def _of_whole(term: Term, dimension: str) -> Term:
     return replace(term, subscripts=subscripts)
 
 
-_ALLOCATE = 5
-"""Number of arguments of ALLOCATE."""
 _JOINS: Mapping[str, Callable[..., Expr]] = {"sum": add, "mean": _average, "prod": multiply}
 """What a function over numbers makes of several."""
+_WITH_TERMS: Mapping[str, tuple[range, Callable[[Sequence[Term], Scope], Expr]]] = {
+    "allocate": (range(5, 6), _allocate),
+    "rank": (range(2, 3), _ranked),
+    "interpolate": (range(2, 99), _interpolated),
+    "history": (range(2, 3), _earlier),
+}
+"""The functions that need their arguments as written, with the numbers of arguments that they take."""
 
 
 _TERMS: Mapping[str, Callable[[Term, Scope], Expr]] = {

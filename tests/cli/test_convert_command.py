@@ -94,10 +94,10 @@ def test_xmile_is_not_edited(tea, sdmodel, words):
 
 def test_xmile_with_an_unknown_function_is_refused(tea, sdmodel):
     """The element, its line and the function are named; nothing is written."""
-    Path("tank.xmile").write_text(XMILE.format(time="LOGNORMAL(1, 2)"), "utf-8")
+    Path("tank.xmile").write_text(XMILE.format(time="GEOMETRIC(0.2)"), "utf-8")
     result = sdmodel("convert", "tank.xmile", "-o", "tank.mdl")
     assert result.exit_code == 1
-    assert "tank.xmile:6:38: 'leak': LOGNORMAL is not supported" in result.stderr
+    assert "tank.xmile:6:38: 'leak': GEOMETRIC is not supported" in result.stderr
     assert not Path("tank.mdl").exists()
 
 

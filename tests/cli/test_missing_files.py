@@ -109,3 +109,54 @@ def test_a_model_without_its_data_does_not_run(broken: str):
     assert caught.value.faults == model.unread_files
     with pytest.raises(ModelError, match="'cost' is defined a second time"):
         sd.read_model(model_text(EQUATIONS + "cost = 3 ~~|"), without_data=True)
+
+
+class TestOfferedData:
+    """Small files beside a model that hold data which it lacks are named, with how much of it they hold."""
+
+    @pytest.fixture(autouse=True)
+    def lacking(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        home = tmp_path / "home"
+        (home / "data").mkdir(parents=True)
+        monkeypatch.chdir(home)
+        equations = 'price\ndemand\n"odd, name"\nr: a, b\nx[r]\nS = INTEG(price + demand + "odd, name" + SUM(x[r!]), 0)'
+        Path("m.mdl").write_text(model_text(equations), "utf-8")
+
+    @staticmethod
+    def offers(sdmodel) -> list[str]:
+        return [line for line in sdmodel("run", "m.mdl").stderr.splitlines() if "data variable" not in line]
+
+    def test_files_of_series(self, sdmodel):
+        assert self.offers(sdmodel) == []
+        Path("demand.csv").write_text('Time,Demand,"odd, name",other\n0,1,2,3\n5,2,3,4\n', "utf-8")
+        Path("data/my x.dat").write_text("x[a]\n0 1\nx[b]\n0 1\n", "utf-8")
+        Path("less.csv").write_text("Time,demand\n0,1\n", "utf-8")
+        Path("broken.csv").write_text("Time,price\n0,price\n", "utf-8")
+        offer = "--data demand.csv has 2 of them; --data 'data/my x.dat' has 'x'"
+        assert self.offers(sdmodel) == [f"m.mdl: 4 variables have no data; {offer}"]
+
+    def test_workbooks(self, sdmodel):
+        book = pytest.importorskip("openpyxl").Workbook()
+        book.active.append(["Year", "Price"])
+        book.save("p.xlsx")
+        assert self.offers(sdmodel) == [
+            "m.mdl: 4 variables have no data; p.xlsx names 'price': save its sheet as .csv, with Time as the first heading, for --data"
+        ]
+
+    def test_only_small_files_of_the_folder_are_read(self, sdmodel):
+        Path("../price.csv").write_text("Time,price\n0,1\n", "utf-8")
+        Path("link.csv").symlink_to(Path("../price.csv"))
+        Path("large.csv").write_text("Time,price\n0,1\n" + "\n" * 2**21, "utf-8")
+        assert self.offers(sdmodel) == []
+
+    def test_a_name_that_nothing_defines(self, sdmodel):
+        Path("m.mdl").write_text(model_text("S = INTEG(births, 1)"), "utf-8")
+        Path("b.dat").write_text("Births\n0 1\n2 3\n", "utf-8")
+        assert sdmodel("run", "m.mdl").stderr.startswith("m.mdl: 'births' has no data; --data b.dat has it\n")
+
+    def test_files_that_the_settings_name(self, sdmodel):
+        text = Path("m.mdl").read_text("utf-8") + "\n13:C:\\me\\demand.vdf\n"
+        Path("m.mdl").write_text(text, "utf-8")
+        assert self.offers(sdmodel) == [
+            "m.mdl: 4 variables have no data; its settings name C:\\me\\demand.vdf, not here; put the file beside the model"
+        ]

@@ -81,6 +81,40 @@ def test_net_flows_outputs_of_macros_and_the_saving_interval_of_vensim():
     assert found["twice"].values[-1] < 0
 
 
+def test_macros_in_sums_and_in_cells():
+    """A macro with stocks has a value for each cell inside a SUM; the equations of cells name one further result together."""
+    variables = (
+        "<aux name='a'><dimensions><dim name='D'/></dimensions><eqn>10*D</eqn></aux>"
+        "<aux name='per'><dimensions><dim name='E'/></dimensions><eqn>SUM(OUTER(a*E)) + MAX(GROWN(a))</eqn></aux>"
+        "<aux name='cell'><dimensions><dim name='D'/></dimensions>"
+        "<element subscript='1'><eqn>GROWN(1: speed)</eqn></element><element subscript='2'><eqn>GROWN(2: speed)</eqn></element></aux>"
+    )
+    rest = (
+        "<macro name='GROWN'><parm>x</parm><eqn>Level</eqn><variables><stock name='Level'><eqn>x</eqn><inflow>filling</inflow></stock>"
+        "<flow name='filling'><eqn>x</eqn></flow><aux name='half' access='output'><eqn>x/2</eqn></aux></variables></macro>"
+        "<macro name='OUTER'><parm>x</parm><eqn>twice</eqn><variables><aux name='twice'><eqn>2*GROWN(x)</eqn></aux></variables></macro>"
+    )
+    dimensions: dict[str, str | int] = {"D": 2, "E": 2}
+    run = simulate(read_export(variables, specs=STEPS, rest=rest, dimensions=dimensions))
+    assert run["per"].values.tolist() == [[80, 140], [160, 280], [240, 420]]
+    assert run["speed"].values.tolist() == [[0.5, 1]] * 3
+    wrong = variables.replace("MAX(GROWN(a))", "MAX(GROWN(a: other))")
+    with pytest.raises(
+        ModelError, match="the macro 'GROWN' has several results and a whole array; call it in an equation"
+    ):
+        read_export(wrong, specs=STEPS, rest=rest, dimensions=dimensions)
+
+
+STEPS = "<sim_specs><start>0</start><stop>2</stop><dt>1</dt></sim_specs>"
+
+
+@pytest.mark.parametrize("step", ["<savestep>2</savestep>", '<savestep reciprocal="true">0.5</savestep>'])
+def test_a_saving_step_is_the_time_between_saved_values(step):
+    """A number of units of time, or how many values are saved in one."""
+    run = simulate(read_export("<aux name='x'><eqn>TIME</eqn></aux>", specs=STEPS.replace("</sim", f"{step}</sim")))
+    assert run["x"].values.tolist() == [0, 2]
+
+
 def test_data_of_vensim_has_its_keyword_and_takes_its_points_from_files(tmp_path):
     """Data without points asks for a file; computed data and comparisons with the missing value keep their meaning."""
     model, text = tmp_path / "model.xmile", tmp_path / "data.csv"
@@ -205,9 +239,16 @@ HINTS = {
     "MOD(x, 2)": "'mod' where a number or a name is needed; write x MOD y",
     "5%": "'%' is not part of an expression; write x/100, or x MOD y",
     "NAN": "NAN is not supported; complete the equation",
-    "RUNCOUNT + 1": "RUNCOUNT is not supported; define an auxiliary with the value",
+    "SENSIRUNCOUNT + 1": "SENSIRUNCOUNT is not supported; define an auxiliary with the value",
     "GET_DIRECT_CONSTANTS('a.xlsx', 'b', 'C1')": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
     "0{GET_DIRECT_CONSTANTS(\n____'a.csv', ',', 'B2*')}": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
+    "RANK(x, 1)": "RANK is for an array with one dimension",
+    "RANK(x, 1, x)": "RANK is not supported; write RANK(array, place)",
+    "INTERPOLATE(x, 1)": "INTERPOLATE is for an array and a number for each dimension",
+    "HISTORY(x, 2*TIME)": "HISTORY is for a constant time, or TIME less a constant",
+    "HISTORY(x, TIME - belt)": "HISTORY is for a constant time, or TIME less a constant",
+    "DERIVN(x, x)": "the order of DERIVN is not a whole number from 0 to 20",
+    "STDDEV(belt)": "what is on each part of the conveyor 'belt' is not kept",
     "SMTH1(x, 2: y)": "only a call of a macro has results after a colon",
     "MEAN(belt)": "what is on each part of the conveyor 'belt' is not kept",
     "SIZE(belt)": "what is on each part of the conveyor 'belt' is not kept",

@@ -445,7 +445,7 @@ FAULTS = {
     '<aux name="x"><eqn>yy + 1</eqn></aux><aux name="y y"><eqn>1</eqn></aux>': "'yy' is not defined; did you mean 'y y'?",
     '<aux name="x"><eqn>1</eqn></aux><aux name="X"><eqn>2</eqn></aux>': "defined a second time",
     '<aux name="x"><eqn>NOPE(1)</eqn></aux>': "'NOPE' is neither a function nor a lookup",
-    '<aux name="x"><eqn>LOGNORMAL(1, 2)</eqn></aux>': "LOGNORMAL is not supported; vary a constant over an ensemble",
+    '<aux name="x"><eqn>GEOMETRIC(0.2)</eqn></aux>': "GEOMETRIC is not supported; vary a constant over an ensemble",
     '<aux name="x"><eqn>DELAY(1)</eqn></aux>': "write DELAY(input, delay time[, initial])",
     '<aux name="x"><eqn>x + 1</eqn></aux>': "x",
     '<stock name="x"><eqn>1</eqn><inflow>nothing</inflow></stock>': "'nothing' is not defined",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial, reduce
 
 from sympy import Expr, Indexed
 
-from ..algebra import VensimFunction, add, multiply, split_reference
+from ..algebra import VensimFunction, add, make_reference, multiply, rebuild, split_reference
 from ..names import MARK
 from .arithmetic import MAX, MIN
 from .row import Absent, Emitter, FunctionRow, R
@@ -37,6 +37,18 @@ def unclaimed_ranges(expression: Expr) -> tuple[str, ...]:
 def is_reduction(expression: Expr) -> bool:
     """Whether an expression runs over marked ranges, as SUM does."""
     return isinstance(expression, VensimFunction) and "terms" in expression.row.kinds
+
+
+def with_copies(expression: Expr, copies: Mapping[str, str]) -> Expr:
+    """Return an expression with copies in place of the ranges marked with `!` that no reduction in it claims."""
+    if isinstance(expression, Indexed):
+        name, indices = split_reference(expression)
+        if indices == (f"{name}{MARK}",) and indices[0] in copies:  # the number of a label
+            return make_reference(copies[indices[0]])
+        return make_reference(name, *(copies.get(index, index) for index in indices))
+    if not copies or not expression.args or is_reduction(expression):
+        return expression
+    return rebuild(expression, [with_copies(argument, copies) for argument in expression.args])
 
 
 def _reduction(

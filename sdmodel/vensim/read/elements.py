@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from sympy import Expr, Indexed, S
+from sympy import Expr, S
 
 from ...errors import Fault, Place
 from ...model import (
@@ -15,16 +15,15 @@ from ...model import (
     Equation,
     Unfinished,
     VensimFunction,
+    copy_ranges,
     display_name,
-    is_reduction,
     key,
     kind_of,
     make_reference,
     points_name,
-    rebuild,
-    split_reference,
     transform,
     unclaimed_ranges,
+    with_copies,
     with_flows,
     with_slices,
 )
@@ -167,10 +166,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
         return scope.fault(token, wrong)
     names.expansions += 1
     outside = tuple(name for name in scope.subscripts if name in names.subscripts)
-    copies: dict[str, str] = {}
-    for mark in (mark for argument in arguments for mark in unclaimed_ranges(argument)):
-        if mark not in copies:
-            copies[mark] = _copy_range(mark.removesuffix(MARK), (*outside, *copies.values()), names)
+    copies = copy_ranges(arguments, outside, names.subscripts, names.defined)
     inside = inside_of(scope, tuple(copies.values()))
     by_name: dict[str, list[Statement]] = {}
     for statement in macro.statements:
@@ -182,7 +178,7 @@ def expand(macro: Macro, token: Token, arguments: Sequence[Expr], results: Seque
             count += 1
         hidden[name] = f"{macro.name} {count} {name.replace('_', ' ')}"
         names.defined.add(key(hidden[name]))
-    own = {name: _with_copies(value, copies) for name, value in zip(macro.inputs, arguments, strict=True)}
+    own = {name: with_copies(value, copies) for name, value in zip(macro.inputs, arguments, strict=True)}
     own |= {name: make_reference(key(new_name), *inside.subscripts) for name, new_name in hidden.items()}
     for name, statements in by_name.items():
         names.hidden.append(_element(hidden[name], statements, replace(inside, own=own), key(macro.name)))
@@ -200,33 +196,6 @@ def _outputs_in(statements: Iterable[Statement]) -> Iterator[str]:
         if tree.data == "output":
             yield key(tree.children[0])
         waiting += (part for part in tree.children if isinstance(part, Tree))
-
-
-def _copy_range(name: str, taken: Sequence[str], names: Names) -> str:
-    """Return a copy of a range that is not taken: what a macro computes inside a SUM has a value for each of its labels."""
-    found = names.subscripts[name]
-    copy = replace(found, name=f"{found.name} in macros", comment=f"A copy of {found.name} for calls of macros.")
-    while (
-        (new := key(copy.name)) in names.defined
-        or new in taken
-        or names.subscripts.get(new, copy) != copy
-        or any(new in subscript.positions for subscript in names.subscripts.values())
-    ):
-        copy = replace(copy, name=f"{copy.name} again")
-    names.subscripts[new] = copy
-    return new
-
-
-def _with_copies(expression: Expr, copies: Mapping[str, str]) -> Expr:
-    """Return an expression with copies in place of the ranges marked with `!` that no reduction in it claims."""
-    if isinstance(expression, Indexed):
-        name, indices = split_reference(expression)
-        if indices == (f"{name}!",) and indices[0] in copies:  # the number of a label
-            return make_reference(copies[indices[0]])
-        return make_reference(name, *(copies.get(index, index) for index in indices))
-    if not copies or not expression.args or is_reduction(expression):
-        return expression
-    return rebuild(expression, [_with_copies(argument, copies) for argument in expression.args])
 
 
 def _misuse(macro: Macro, arguments: Sequence[Expr], results: Sequence[Node], scope: Scope) -> str:
