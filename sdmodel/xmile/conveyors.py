@@ -7,6 +7,7 @@ time step each slat loses what leaks, the last one is emptied into the outflow, 
 - An exponential leak takes its fraction, per unit of time, of what is left.
 - Of leaks that together would take more than there is, each gets its share.
 - The first content is what an inflow would have left that had always been the same.
+- Neither an inflow nor the fraction of a leak is negative.
 - A transit time that changes counts for what comes in from then on.
 
 All equations are in terms of Vensim's functions. What they need is in variables of their own, such as the fraction of each leak, which
@@ -15,9 +16,9 @@ can so be varied.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from sympy import Expr, S
 
@@ -34,6 +35,7 @@ from ..model import (
     number,
     power,
 )
+from .declarations import NUMBER, Declarations
 from .functions import TIMES, row
 from .limits import what_varies
 from .names import plain_name, quoted
@@ -41,10 +43,7 @@ from .scope import Scope, Variable
 from .translation import flow_of, read_equation
 from .tree import Node
 
-if TYPE_CHECKING:
-    from .declarations import Declarations
-
-_OF_EQUATION = ("eqn", "element", "non_negative", "gf")
+_OF_EQUATION = ("eqn", "element", "gf")
 """The parts of a leak that say its fraction."""
 _FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST = (
     "leak fraction",
@@ -204,6 +203,8 @@ def find_conveyors(found: Declarations) -> list[Conveyor]:
     for stock in [*found.variables.values()]:
         if (node := stock.node.find("conveyor")) is None:
             continue
+        if any(name not in found.variables for name in stock.outflows):
+            continue  # reported by the stock
         if (problem := _problem(stock, node, found)) is not None:
             place, what = problem
             found.fault(place, f"'{stock.name}': {what}")
@@ -221,24 +222,28 @@ def _flows(stock: Variable, tag: str, found: Declarations) -> list[Variable]:
 
 def _problem(stock: Variable, node: Node, found: Declarations) -> tuple[Place, str] | None:
     """Return the place of what is not supported in a conveyor, and what to do; or None."""
-    if (arrest := node.find("arrest")) is not None and arrest.text.strip() not in ("", "0"):
-        return (
-            arrest.place,
-            "a conveyor that stops is not supported; delete <arrest>, or model it with stocks and DELAY",
-        )
+    arrest = node.find("arrest")
+    if arrest is not None and arrest.text.strip() not in ("", "0"):
+        what = "a conveyor that stops is not supported; delete <arrest>, or model it with stocks and DELAY"
+        return arrest.place, what
     if node.is_set("discrete"):
         what = 'a discrete conveyor is not supported; delete discrete="true" if its content may be any number'
         return node.place, what
-    outflows = _flows(stock, "outflow", found)
-    plain = [flow for flow in outflows if flow.node.find("leak") is None]
+    problems = (
+        *map(_problem_of_leak, _flows(stock, "outflow", found)),
+        *map(_problem_of_inflow, _flows(stock, "inflow", found)),
+    )
+    return next(filter(None, (_problem_of_ends(stock, node, found), *problems)), None)
+
+
+def _problem_of_ends(stock: Variable, node: Node, found: Declarations) -> tuple[Place, str] | None:
+    plain = [flow for flow in _flows(stock, "outflow", found) if flow.node.find("leak") is None]
     if not node.text_of("len") or not plain:
         return node.place, "a conveyor needs a transit time and an outflow; write <len>, and name an <outflow>"
     if len(plain) > 1:
-        return plain[
-            1
-        ].node.place, f"'{plain[1].name}' is a second outflow of a conveyor; mark it as a leak with <leak/>"
-    problems = (*map(_problem_of_leak, outflows), *map(_problem_of_inflow, _flows(stock, "inflow", found)))
-    return next(filter(None, problems), None)
+        second = plain[1]
+        return second.node.place, f"'{second.name}' is a second outflow of a conveyor; mark it as a leak with <leak/>"
+    return None
 
 
 def _problem_of_leak(flow: Variable) -> tuple[Place, str] | None:
@@ -271,7 +276,14 @@ def _declare(conveyor: Conveyor, found: Declarations) -> None:
         flow = found.variables[key(leak)]
         parts = [part for part in flow.node.all(*_OF_EQUATION) if part.tag != "eqn" or part.text.strip()]
         parts += [replace(part, tag="eqn") for part in flow.node.all("leak") if part.text.strip()]
+        if not all(
+            re.fullmatch(NUMBER, own.text) for part in parts for own in (part, *part.all("eqn")) if own.tag == "eqn"
+        ):
+            parts.append(Node("non_negative", {}, flow.node.place))
         _variable(_FRACTION, flow, parts, found)
+    for flow in _flows(conveyor.stock, "inflow", found):
+        if flow.node.find("non_negative") is None:  # what is on its way does not go back
+            flow.node.children.append(Node("non_negative", {}, flow.node.place))
     roles = [_TIME] if conveyor.node.text_of("sample") else []
     if conveyor.leaks:
         roles += [_SLATS, _FRACTION, _FIRST]

@@ -6,7 +6,7 @@ A function that is not in the table here has the name and the meaning that it ha
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -29,9 +29,18 @@ from ..model import (
     power,
     unknown_function,
 )
+from .syntax import Term
 
 LARGEST = 1.7976931348623157e308
 """What INF reads as: the largest number that there is."""
+_LEAST = number(1e-300)
+"""Least number whose logarithm is taken for a bound."""
+_NOT_GIVEN: Mapping[str, Term] = {
+    "seed": Term("number", 0, "0"),
+    "minimum": Term("negative", 0, parts=(Term("number", 0, repr(LARGEST)),)),
+    "maximum": Term("number", 0, repr(LARGEST)),
+}
+"""What NAN in place of an optional argument stands for."""
 _TIME, _STEP, _START, _END = map(make_reference, ("time", "time_step", "initial_time", "final_time"))
 _SINCE_START = add(_TIME, negate(_START))
 _HIGHEST_ORDER = 20
@@ -81,6 +90,14 @@ class Builtin:
         least = len([name for name in required.split(",") if name.strip(" ")])
         return range(least, least + len([name for name in optional.split(",") if name.strip(" []")]) + 1)
 
+    def given(self, parts: tuple[Term, ...]) -> Iterator[Term]:
+        """Yield the arguments of a call; Stella's NAN stands for a seed or bound that is not given."""
+        optional = self.signature.partition("[")[2].rstrip(")]").split(",")
+        names = ["" for _ in range(self.counts.start)] + [name.strip() for name in optional if name.strip()]
+        for part, name in zip(parts, names + [""] * len(parts), strict=False):
+            is_nan = part.kind == "name" and key(part.text) == "nan"
+            yield _NOT_GIVEN[name] if is_nan and name in _NOT_GIVEN else part
+
 
 def floor(x: Expr) -> Expr:
     """Return the largest whole number that is not larger; INTEGER rounds towards zero."""
@@ -127,6 +144,11 @@ def _lag_n(name: str) -> Callable[..., Expr]:
     return build
 
 
+def _plain(x: Expr) -> Expr:
+    """Return a number as one without units, which XMILE takes where others want none: divided by 1 of its unit."""
+    return row("ZIDZ", x, S.One)
+
+
 def _annuity(rate: Expr, periods: Expr) -> tuple[Expr, Expr]:
     """Return what 1 grows to over a number of periods, and what payments of 1 at the end of each come to."""
     growth = power(add(S.One, rate), periods)
@@ -155,15 +177,15 @@ def _net_present_value(stream: Expr, rate: Expr, initial: Expr | None = None, fa
     """Return Stella's value, which starts with the initial value and adds what comes later; with a factor, that of Vensim."""
     if initial is not None and factor is not None:
         return row("NPV", stream, rate, initial, factor)
-    discount = power(add(S.One, rate), negate(_SINCE_START))
-    before = add(stream if initial is None else initial, negate(multiply(stream, _STEP)))
+    discount = power(inverse(add(S.One, rate)), _plain(_SINCE_START))
+    before = add(_plain(stream) if initial is None else initial, negate(multiply(stream, _STEP)))
     return row("NPV", multiply(stream, discount), S.Zero, before, S.One)
 
 
 def _rate_of_return(stream: Expr, missing: Expr = CONSTANTS[":na:"]) -> Expr:
     """Return the rate per unit of time, from that per time step, which lies between wider limits."""
     found = row("INTERNAL RATE OF RETURN", stream, _STEP, S.Zero, _START)
-    rate = add(power(add(S.One, found), inverse(_STEP)), S.NegativeOne)
+    rate = add(power(add(S.One, found), row("ZIDZ", S.One, _STEP)), S.NegativeOne)
     return row("IF THEN ELSE", row(">=", found, S.NegativeOne), rate, missing)
 
 
@@ -188,7 +210,7 @@ def _derivative(x: Expr, order: Expr) -> Expr:
 
 def _compound_growth(percentage: Expr) -> Expr:
     """Return the fraction per unit of time with which a stock grows by a percentage in each, whatever the time step."""
-    growth = power(add(S.One, divide(percentage, number(100))), _STEP)
+    growth = power(add(S.One, divide(percentage, number(100))), _plain(_STEP))
     return divide(add(growth, S.NegativeOne), _STEP)
 
 
@@ -232,7 +254,7 @@ def _uniform(low: Expr, high: Expr, seed: Expr = S.Zero) -> Expr:
 
 def _lognormal(mean: Expr, deviation: Expr, *rest: Expr) -> Expr:
     """Return e to the power of a normal number with a mean and deviation; bounds are those of the result."""
-    bounds = [row("LN", bound) for bound in rest[1:]]
+    bounds = [row("LN", row("MAX", bound, _LEAST)) for bound in rest[1:]]
     return row("EXP", _random("RANDOM NORMAL", 2, lowest=number(-LARGEST))(mean, deviation, *rest[:1], *bounds))
 
 

@@ -181,7 +181,11 @@ class _Reader:
             shown = ", ".join(asked)
             self.found.notes.append(f"the integration method '{shown}' is not known; it is run with rk4")
             return "rk4"
-        return _METHODS[known[0]] if known else "euler"
+        method = _METHODS[known[0]] if known else "euler"
+        if self.conveyors and method != "euler":
+            what = f"conveyors move once in a time step, within which {method} takes their inflows more than once"
+            self.found.notes.append(f"{what}; use --integrator euler where what comes in must come out")
+        return method
 
     def elements(self) -> dict[str, Element]:
         """Return all elements by key: those of the file, those that were added for them, and the settings of the run."""

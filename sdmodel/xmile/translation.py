@@ -448,9 +448,10 @@ def _special(own: str, term: Term, scope: Scope) -> Expr | None:
 def _function(own: str, term: Term, scope: Scope) -> Expr:
     """Return a call of a function of XMILE, or of one that has Vensim's name and arguments."""
     builtin, ours = BUILTINS.get(own), ROWS.get(own)
-    kinds = ours.kinds if ours and not builtin and len(ours.kinds) == len(term.parts) and not scope.marks else ()
-    scopes = [replace(scope, marks=True) if kind == "terms" else scope for kind in kinds] or [scope] * len(term.parts)
-    arguments = [_argument(part, inner) for part, inner in zip(term.parts, scopes, strict=True)]
+    parts = tuple(builtin.given(term.parts)) if builtin else term.parts
+    kinds = ours.kinds if ours and not builtin and len(ours.kinds) == len(parts) and not scope.marks else ()
+    scopes = [replace(scope, marks=True) if kind == "terms" else scope for kind in kinds] or [scope] * len(parts)
+    arguments = [_argument(part, inner) for part, inner in zip(parts, scopes, strict=True)]
     counts = builtin.counts if builtin else range(len(ours.arguments), len(ours.arguments) + 1) if ours else range(0)
     if len(arguments) not in counts:
         signature = builtin.signature if builtin else ours.signature if ours else own

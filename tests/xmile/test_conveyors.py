@@ -130,6 +130,14 @@ def test_leaks_share_what_there_is(exponential):
         np.testing.assert_allclose(run["belt"], 40 + (left.cumsum("time") - left) * DT, rtol=1e-12, atol=1e-12)
 
 
+def test_nothing_goes_backwards():
+    """Neither an inflow nor a leak is negative, also without a mark."""
+    run = sd.simulate(read(conveyor(inflows=["TIME - 6"], leaks=["TIME/10 - 0.6"])))
+    for name in ("in0", "leak0"):
+        assert float(run[name].min()) == 0
+        assert float(run[name].max()) > 0
+
+
 def test_inflows_wait_for_room():
     """The first one goes before the next; a capacity counts what leaves in the same step, and INF is none."""
     parts = "<capacity>20</capacity><in_limit>INF</in_limit>"
@@ -198,6 +206,7 @@ FAULTS = {
     conveyor(
         "2 + STEP(1, 2)", leaks=["off/100"]
     ): "the transit time changes with 'STEP' while fractions of leaks change",
+    conveyor(leaks=["1"]).replace("<outflow>leak0", "<outflow>nothing"): "'nothing' is not defined",
     conveyor(leaks=[""]): "'leak0 leak fraction' has no equation; write it",
     conveyor(leaks=["1"])
     + "<aux name='leak0 leak fraction'><eqn>1</eqn></aux>": "is the name of a part of a conveyor; rename one",
@@ -223,3 +232,12 @@ def test_a_leak_may_have_its_fraction_in_its_mark():
     other = text.replace("<eqn>0.1</eqn><leak/>", "<eqn></eqn><leak>0.1</leak>")
     assert other != text
     np.testing.assert_array_equal(sd.simulate(read(other))["leak0"], sd.simulate(read(text))["leak0"])
+
+
+def test_a_conveyor_under_another_method_is_noted():
+    """A step of Runge-Kutta takes the inflow at its middle and its end too; the belt only at its start."""
+    text = build_xmile(conveyor(), specs=SPECS.replace("Euler", "RK4"))
+    (note,) = read_xmile(text.encode(), "belt.xmile").notes
+    assert "conveyors move once in a time step" in note
+    assert "use --integrator euler" in note
+    assert read(conveyor()).notes == ()
