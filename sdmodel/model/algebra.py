@@ -325,7 +325,7 @@ def references_in(expression: Expr) -> Iterator[Expr]:
     """Every reference to an element, in order, repeats included; the range that ELMCOUNT counts is none."""
     parts = walk(expression)
     for part in parts:
-        if isinstance(part, Symbol | Indexed):
+        if is_reference(part):
             yield part
         elif isinstance(part, VensimFunction) and part.name == "ELMCOUNT":
             next(parts)

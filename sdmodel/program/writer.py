@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Add, Expr, Mul, Pow, S
+from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 
 from ..errors import Fault, ModelError
 from ..model import (
@@ -39,7 +39,6 @@ from ..model import (
     cell_name,
     count_cells,
     inner_bindings,
-    is_reference,
     labels_of,
     labels_read,
     picked_cell,
@@ -146,7 +145,7 @@ class Writer(Function):
         """Write an expression, and return the register of its value."""
         if expression.is_Number:
             return self.constant(float(expression))
-        if is_reference(expression):
+        if isinstance(expression, Symbol | Indexed):
             return self._reference(expression, binding)
         if self._is_kept(expression, binding):
             part = invariant_of(expression, binding)
