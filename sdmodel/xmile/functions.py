@@ -144,6 +144,11 @@ def _lag_n(name: str) -> Callable[..., Expr]:
     return build
 
 
+def _plain(x: Expr) -> Expr:
+    """Return a number as one without units, which XMILE takes where others want none: divided by 1 of its unit."""
+    return row("ZIDZ", x, S.One)
+
+
 def _annuity(rate: Expr, periods: Expr) -> tuple[Expr, Expr]:
     """Return what 1 grows to over a number of periods, and what payments of 1 at the end of each come to."""
     growth = power(add(S.One, rate), periods)
@@ -172,15 +177,15 @@ def _net_present_value(stream: Expr, rate: Expr, initial: Expr | None = None, fa
     """Return Stella's value, which starts with the initial value and adds what comes later; with a factor, that of Vensim."""
     if initial is not None and factor is not None:
         return row("NPV", stream, rate, initial, factor)
-    discount = power(add(S.One, rate), negate(_SINCE_START))
-    before = add(stream if initial is None else initial, negate(multiply(stream, _STEP)))
+    discount = power(inverse(add(S.One, rate)), _plain(_SINCE_START))
+    before = add(_plain(stream) if initial is None else initial, negate(multiply(stream, _STEP)))
     return row("NPV", multiply(stream, discount), S.Zero, before, S.One)
 
 
 def _rate_of_return(stream: Expr, missing: Expr = CONSTANTS[":na:"]) -> Expr:
     """Return the rate per unit of time, from that per time step, which lies between wider limits."""
     found = row("INTERNAL RATE OF RETURN", stream, _STEP, S.Zero, _START)
-    rate = add(power(add(S.One, found), inverse(_STEP)), S.NegativeOne)
+    rate = add(power(add(S.One, found), row("ZIDZ", S.One, _STEP)), S.NegativeOne)
     return row("IF THEN ELSE", row(">=", found, S.NegativeOne), rate, missing)
 
 
@@ -205,7 +210,7 @@ def _derivative(x: Expr, order: Expr) -> Expr:
 
 def _compound_growth(percentage: Expr) -> Expr:
     """Return the fraction per unit of time with which a stock grows by a percentage in each, whatever the time step."""
-    growth = power(add(S.One, divide(percentage, number(100))), _STEP)
+    growth = power(add(S.One, divide(percentage, number(100))), _plain(_STEP))
     return divide(add(growth, S.NegativeOne), _STEP)
 
 
