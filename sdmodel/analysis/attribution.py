@@ -269,7 +269,19 @@ def attribute_levers(
 
 
 def contributions_to(dataset: xr.Dataset, name: str) -> VariableAttribution:
-    r"""Return what an attribution contains for a variable, `name` or `name[label]` in any spelling that Vensim allows.
+    r"""Return what an attribution contains for one variable, in its units.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        An attribution, as `attribute_levers` returns it.
+    name : str
+        A variable, `name` or `name[label]`, in any spelling that Vensim accepts.
+
+    Returns
+    -------
+    VariableAttribution
+        The contributions over measure, lever and time, the baseline and the scenario over time, and the rest that was computed.
 
     Raises
     ------

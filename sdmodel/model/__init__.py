@@ -19,9 +19,9 @@ from .algebra import (
     multiply,
     negate,
     number,
+    numbers_of,
     power,
     product_factors,
-    rebuild,
     references_in,
     signed_terms,
     split_reference,
@@ -46,7 +46,7 @@ from .data.variables import (
     points_name,
     with_points,
 )
-from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
+from .evaluation import Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array
@@ -73,7 +73,7 @@ from .records import (
     INTEGRATORS,
     NOWHERE,
     RC_START_TIME,
-    REQUIRED_SETTINGS,
+    RUN_SETTING_KEYS,
     RUN_SETTINGS,
     Element,
     Equation,
@@ -158,8 +158,8 @@ __all__ = [
     "RC_START_TIME",
     "REDUCTIONS",
     "REFUSED",
-    "REQUIRED_SETTINGS",
     "RUN_SETTINGS",
+    "RUN_SETTING_KEYS",
     "SEED",
     "TIME",
     "UNFINISHED",
@@ -196,7 +196,6 @@ __all__ = [
     "Part",
     "Plan",
     "Range",
-    "ReadArray",
     "RealityCheck",
     "Shape",
     "Site",
@@ -268,6 +267,7 @@ __all__ = [
     "new_array",
     "number",
     "number_text",
+    "numbers_of",
     "picked_cell",
     "plan",
     "points_in",
@@ -278,7 +278,6 @@ __all__ = [
     "quote_name",
     "quoted_cell",
     "rates_of",
-    "rebuild",
     "reduction_ranges",
     "references_in",
     "resolve",

@@ -104,6 +104,11 @@ class Numbers(AtomicExpr):
     _latex = _sympystr
 
 
+def numbers_of(expression: Expr) -> Numbers:
+    """The numbers of a constant's equation, which may be a single one."""
+    return expression if isinstance(expression, Numbers) else Numbers([float(expression)])
+
+
 class Site(AtomicExpr):
     """Where an equation draws a random number: the name of the place, and the subscripts of the cell that draws there."""
 
@@ -320,7 +325,7 @@ def references_in(expression: Expr) -> Iterator[Expr]:
     """Every reference to an element, in order, repeats included; the range that ELMCOUNT counts is none."""
     parts = walk(expression)
     for part in parts:
-        if isinstance(part, Symbol | Indexed):
+        if is_reference(part):
             yield part
         elif isinstance(part, VensimFunction) and part.name == "ELMCOUNT":
             next(parts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from sympy import Add, Expr, Indexed, Mul, S, Symbol
+from sympy import Add, Expr, Mul, S
 
-from .algebra import Numbers, Table, VensimFunction, split_reference
+from .algebra import Numbers, Table, VensimFunction, is_reference, split_reference
 from .records import Element, Kind
 
 
@@ -44,7 +44,7 @@ def _is_integral(expression: Expr) -> bool:
 
 def _terms(rate: Expr) -> Iterator[Expr]:
     """Yield the references that a rate adds or subtracts."""
-    if isinstance(rate, Symbol | Indexed):
+    if is_reference(rate):
         yield rate
     elif isinstance(rate, Add) or (isinstance(rate, Mul) and len(rate.args) == 2 and rate.args[0] == S.NegativeOne):  # noqa: PLR2004 - a sign and its operand
         for part in rate.args:

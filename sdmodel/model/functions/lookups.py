@@ -22,9 +22,13 @@ _NO_ARRAYS = Absent("a formula over arrays has no lookups")
 _HALF = 0.5
 
 
+def _sorted(table: Table) -> list[tuple[float, float]]:
+    return sorted(table.points, key=lambda point: point[0])
+
+
 def look_up(way: str, table: Table, x: float) -> float:
     """The value of a table at x, by one of the ways: `between`, `extrapolate`, `forward` or `backward`."""
-    points = sorted(table.points, key=lambda point: point[0])
+    points = _sorted(table)
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     if way == "forward":
         return ys[min(bisect_left(xs, x), len(xs) - 1)]
@@ -46,7 +50,7 @@ def slope_of(way: str) -> Callable[[Expr, Expr], Sequence[Expr]]:
         if not isinstance(table, Table):
             message = "the slope of a lookup follows from its points; put the table in the place of its name"
             raise NotImplementedError(message)
-        points = sorted(table.points, key=lambda point: point[0])
+        points = _sorted(table)
         pairs = [(*left, *right) for left, right in pairwise(points)]
         slopes = [(x0, (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0) for x0, y0, x1, y1 in pairs]
         if way == "between" or not slopes:
@@ -70,13 +74,6 @@ def _lookup(
         derivative=derivative or constant_almost_everywhere,
         stays_finite=way != "extrapolate",
     )
-
-
-Points = list[tuple[float, float]]
-
-
-def _sorted(table: Table) -> Points:
-    return sorted(table.points, key=lambda point: point[0])
 
 
 def areas_of(table: Table) -> tuple[Table, Table, Table]:
