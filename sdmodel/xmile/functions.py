@@ -18,6 +18,7 @@ from ..model import (
     NA,
     REFUSED,
     RUN_SETTINGS,
+    Table,
     add,
     divide,
     inverse,
@@ -350,8 +351,6 @@ _BUILTINS = (
     Builtin("PMT(rate, periods, present value, future value)", _payment),
     Builtin("IRR(stream[, missing])", _rate_of_return),
     Builtin("GAMMALN(x)", lambda x: row("GAMMA LN", x)),
-    Builtin("LOOKUPINV(table, y)", lambda table, y: row("LOOKUP INVERT", table, y)),
-    Builtin("LOOKUPAREA(table, start, end)", lambda table, start, end: row("LOOKUP AREA", table, start, end)),
     Builtin("NPV(stream, discount rate[, initial, factor])", _net_present_value),
 )
 BUILTINS: Mapping[str, Builtin] = MappingProxyType({key(own.signature.partition("(")[0]): own for own in _BUILTINS})
@@ -378,6 +377,8 @@ _INSTEAD: Mapping[str, str] = MappingProxyType(
             "write RANK(array, place)": "RANK",
             "write STDDEV(array)": "STDDEV, ARRAYSTDDEV",
             "write HISTORY(x, time)": "HISTORY",
+            "write LOOKUPAREA(table, to, from)": "LOOKUPAREA",
+            "write LOOKUPINV(table, y)": "LOOKUPINV",
             "write INTERPOLATE(array, x) with an x for each dimension": "INTERPOLATE",
             "complete the equation": "NAN, ISNAN",
             "read scores with `sdmodel loops`": "LOOPSCORE, PATHSCORE",
@@ -443,6 +444,43 @@ def history(x: Expr, time: Expr, is_constant: Callable[[Expr], bool]) -> Expr:
     now = row("IF THEN ELSE", row("<", ago, S.Zero), S.Zero, x)
     past = row(">", ago, multiply(S.Half, _STEP))
     return x if time == _TIME else row("IF THEN ELSE", past, row("DELAY FIXED", x, ago, S.Zero), now)
+
+
+def area_under(table: Expr, points: Table, how: str, to: Expr | None = None, start: Expr | None = None) -> Expr:
+    """Return the area under a graphical function between two ends in any order; beyond its points there is none, or that of its lines."""
+    first, last = (number(end(x for x, _ in points.points)) for end in (min, max))
+    ends = (first if start is None else start, last if to is None else to)
+    low, high = row("MIN", *ends), row("MAX", *ends)
+
+    def within(x: Expr) -> Expr:
+        return row("MAX", first, row("MIN", last, x))
+
+    def beyond(low: Expr, high: Expr) -> Expr:
+        heights = add(row(LOOKUPS[how], table, low), row(LOOKUPS[how], table, high))
+        return multiply(add(high, negate(low)), heights, S.Half)
+
+    whole = row("LOOKUP AREA", table, within(low), within(high))
+    if how == "continuous":
+        return whole
+    before = beyond(row("MIN", low, first), row("MIN", high, first))
+    return add(whole, before, beyond(row("MAX", low, last), row("MAX", high, last)))
+
+
+def inverse_of(table: Expr, points: Table, how: str, y: Expr) -> Expr:
+    """Return the first x at which a graphical function has a value; an end, or its line, for a value that it does not reach."""
+    own = sorted(points.points) * (2 if len(points.points) == 1 else 1)
+    values = [value for _, value in own]
+    ends = ((own[0], own[1]), (own[-1], own[-2]))
+    below, above = ends if values[0] <= values[-1] else ends[::-1]
+
+    def beyond(end: tuple[float, float], inner: tuple[float, float]) -> Expr:
+        rise = end[1] - inner[1] if how == "extrapolate" else 0.0
+        if not rise:
+            return number(end[0])
+        return add(number(end[0]), multiply(number((end[0] - inner[0]) / rise), add(y, number(-end[1]))))
+
+    found = row("IF THEN ELSE", row(">", y, number(max(values))), beyond(*above), row("LOOKUP INVERT", table, y))
+    return row("IF THEN ELSE", row("<", y, number(min(values))), beyond(*below), found)
 
 
 def look_up(how: str, table: Expr, x: Expr) -> Expr:

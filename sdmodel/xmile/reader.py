@@ -56,9 +56,9 @@ from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_
 from .functions import TIMES, UnsupportedError, row
 from .limits import limit_outflows
 from .names import name_key, plain_name, quoted
-from .scope import Macro, Names, Scope, Variable
+from .scope import Macro, Names, Scope, Variable, gf_of_cell, is_lookup, table_element
 from .syntax import Term, without_comments
-from .translation import flow_of, gf_of_cell, is_lookup, read_cells, read_equation, read_gf, table_element, translate
+from .translation import flow_of, read_cells, read_equation, read_gf, translate
 from .tree import Node, modernize, parse_xml
 
 _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}

@@ -249,6 +249,7 @@ HINTS = {
     "HISTORY(x, TIME - belt)": "HISTORY is for a constant time, or TIME less a constant",
     "DERIVN(x, x)": "the order of DERIVN is not a whole number from 0 to 20",
     "STDDEV(belt)": "what is on each part of the conveyor 'belt' is not kept",
+    "LOOKUPAREA(x, 1, 2)": "the first argument is not a graphical function of the type continuous or extrapolate",
     "SMTH1(x, 2: y)": "only a call of a macro has results after a colon",
     "MEAN(belt)": "what is on each part of the conveyor 'belt' is not kept",
     "SIZE(belt)": "what is on each part of the conveyor 'belt' is not kept",

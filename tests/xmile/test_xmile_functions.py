@@ -47,6 +47,16 @@ FUNCTIONS = {
     "INTERPOLATE(fives, 0.3)": [22] * 5,
     "INTERPOLATE(grid, TIME - 1, 1/6)": [11.5, 21.5, 21.5, 21.5, 21.5],
     "INTERPOLATE(grid[2, *], -1)": [21] * 5,
+    "LOOKUPAREA(graph, 1, 3)": [6] * 5,
+    "LOOKUPAREA(graph, 3, 1)": [6] * 5,
+    "LOOKUPAREA(graph) + LOOKUPAREA(graph, 2)": [16] * 5,
+    "LOOKUPAREA(graph, TIME - 6, -9)": [0] * 5,
+    "LOOKUPAREA(graph, TIME, 0)": [1.5, 4, 7.5, 12, 12],
+    "LOOKUPAREA(line, TIME + 2, -2)": [7.5, 12, 17.5, 24, 31.5],
+    "LOOKUPINV(graph, TIME)": [0, 1, 2, 3, 4],
+    "LOOKUPINV(graph, TIME*2)": [1, 3, 4, 4, 4],
+    "LOOKUPINV(falling, TIME - 3) + LOOKUPINV(graph, -1)": [4, 4, 4, 4, 3],
+    "LOOKUPINV(line, TIME*2) + LOOKUPINV(line, -2)": [-2, 0, 2, 4, 6],
 }
 """Expressions with their values at times 1 to 5, with a DT of 1."""
 
@@ -55,6 +65,9 @@ VARIABLES = """
 <aux name="sizes"><dimensions><dim name="Letter"/></dimensions><element subscript="a"><eqn>6</eqn></element>
  <element subscript="b"><eqn>2</eqn></element><element subscript="c"><eqn>8</eqn></element><element subscript="d"><eqn>5</eqn></element></aux>
 <aux name="grid"><dimensions><dim name="Row"/><dim name="Letter"/></dimensions><eqn>10*Row + Letter</eqn></aux>
+<aux name="graph"><eqn>TIME</eqn><gf><xscale min="0" max="4"/><ypts>1,2,3,4,5</ypts></gf></aux>
+<aux name="line"><gf type="extrapolate"><xscale min="0" max="4"/><ypts>1,2,3,4,5</ypts></gf></aux>
+<aux name="falling"><gf><xscale min="0" max="4"/><ypts>5,4,3,2,1</ypts></gf></aux>
 <aux name="fives"><dimensions><dim name="Five"/></dimensions><eqn>10*Five</eqn></aux>
 """
 
