@@ -374,7 +374,7 @@ _INSTEAD: Mapping[str, str] = MappingProxyType(
                 "ATTRMAX, ATTRMEAN, ATTRMIN, ATTRSTDDEV"
             ),
             "sum over the array instead": "MATRIXINVERT, SHORTESTPATH, TRAVERSALCOST",
-            "write RANK(array, place)": "RANK",
+            "write RANK(array, place, second array)": "RANK",
             "write STDDEV(array)": "STDDEV, ARRAYSTDDEV",
             "write HISTORY(x, time)": "HISTORY",
             "write LOOKUPAREA(table, to, from)": "LOOKUPAREA",
@@ -405,10 +405,13 @@ def standard_deviation(x: Expr, count: Expr) -> Expr:
     return row("SQRT", divide(row("SUM", power(difference, number(2))), count))
 
 
-def smaller_cells(other: Expr, number_of_other: Expr, own: Expr, number_of_own: Expr) -> Expr:
-    """Return how many cells of an array come before one in the order of size; equal ones stay in the order of the array."""
-    equal = row(":AND:", row("=", other, own), row("<", number_of_other, number_of_own))
-    return row("SUM", row("IF THEN ELSE", row(":OR:", row("<", other, own), equal), S.One, S.Zero))
+def smaller_cells(others: Sequence[Expr], own: Sequence[Expr]) -> Expr:
+    """Return how many cells of an array come before one, by the first of several values in which they differ."""
+    pairs = [*zip(others, own, strict=True)]
+    before = row("<", *pairs.pop())
+    for pair in reversed(pairs):
+        before = row(":OR:", row("<", *pair), row(":AND:", row("=", *pair), before))
+    return row("SUM", row("IF THEN ELSE", before, S.One, S.Zero))
 
 
 def cell_with(before: Expr, number_of_cell: Expr, place: Expr) -> Expr:

@@ -243,7 +243,7 @@ HINTS = {
     "GET_DIRECT_CONSTANTS('a.xlsx', 'b', 'C1')": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
     "0{GET_DIRECT_CONSTANTS(\n____'a.csv', ',', 'B2*')}": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
     "RANK(x, 1)": "RANK is for an array with one dimension",
-    "RANK(x, 1, x)": "RANK is not supported; write RANK(array, place)",
+    "RANK(x)": "RANK is not supported; write RANK(array, place, second array)",
     "INTERPOLATE(x, 1)": "INTERPOLATE is for an array and a number for each dimension",
     "HISTORY(x, 2*TIME)": "HISTORY is for a constant time, or TIME less a constant",
     "HISTORY(x, TIME - belt)": "HISTORY is for a constant time, or TIME less a constant",
