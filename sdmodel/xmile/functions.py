@@ -92,12 +92,12 @@ class Builtin:
         return range(least, least + len([name for name in optional.split(",") if name.strip(" []")]) + 1)
 
     def given(self, parts: tuple[Term, ...]) -> Iterator[Term]:
-        """Yield the arguments of a call; Stella's NAN stands for a seed or bound that is not given."""
+        """Yield the arguments of a call; NAN, or nothing, stands for a seed or bound that is not given."""
         optional = self.signature.partition("[")[2].rstrip(")]").split(",")
         names = ["" for _ in range(self.counts.start)] + [name.strip() for name in optional if name.strip()]
         for part, name in zip(parts, names + [""] * len(parts), strict=False):
-            is_nan = part.kind == "name" and key(part.text) == "nan"
-            yield _NOT_GIVEN[name] if is_nan and name in _NOT_GIVEN else part
+            is_empty = part.kind == "name" and key(part.text) == "nan"
+            yield _NOT_GIVEN[name] if is_empty and name in _NOT_GIVEN else part
 
 
 def floor(x: Expr) -> Expr:

@@ -238,6 +238,7 @@ HINTS = {
     "!x": "'!' where a number or a name is needed; write NOT",
     "MOD(x, 2)": "'mod' where a number or a name is needed; write x MOD y",
     "5%": "'%' is not part of an expression; write x/100, or x MOD y",
+    "MAX(1, , 2)": "NAN is not supported; complete the equation",
     "NAN": "NAN is not supported; complete the equation",
     "SENSIRUNCOUNT + 1": "SENSIRUNCOUNT is not supported; define an auxiliary with the value",
     "GET_DIRECT_CONSTANTS('a.xlsx', 'b', 'C1')": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",

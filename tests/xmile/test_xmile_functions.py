@@ -110,7 +110,7 @@ CHANCES = {
     "LOGNORMAL(0, 0.5, 3)": stats.lognorm(0.5),
     "LOGNORMAL(1, 9, 3, 2, 4)": stats.truncnorm((np.log(2) - 1) / 9, (np.log(4) - 1) / 9, 1, 9),
     "BETA(2, 3, 4)": stats.beta(2, 3),
-    "NORMAL(0, 1, NAN, NAN, 1)": stats.truncnorm(-9, 1),
+    "NORMAL(0, 1, , NAN, 1)": stats.truncnorm(-9, 1),
     "LOGNORMAL(0, 0.5, 12, 0, NAN)": stats.lognorm(0.5),
     "GAMMA(2, 3, 5)": stats.gamma(2, scale=3),
     "TRIANGULAR(1, 2, 6, 6)": stats.triang(0.2, 1, 5),
