@@ -92,12 +92,12 @@ class Builtin:
         return range(least, least + len([name for name in optional.split(",") if name.strip(" []")]) + 1)
 
     def given(self, parts: tuple[Term, ...]) -> Iterator[Term]:
-        """Yield the arguments of a call; Stella's NAN stands for a seed or bound that is not given."""
+        """Yield the arguments of a call; NAN, or nothing, stands for a seed or bound that is not given."""
         optional = self.signature.partition("[")[2].rstrip(")]").split(",")
         names = ["" for _ in range(self.counts.start)] + [name.strip() for name in optional if name.strip()]
         for part, name in zip(parts, names + [""] * len(parts), strict=False):
-            is_nan = part.kind == "name" and key(part.text) == "nan"
-            yield _NOT_GIVEN[name] if is_nan and name in _NOT_GIVEN else part
+            is_empty = part.kind == "name" and key(part.text) == "nan"
+            yield _NOT_GIVEN[name] if is_empty and name in _NOT_GIVEN else part
 
 
 def floor(x: Expr) -> Expr:
@@ -374,7 +374,7 @@ _INSTEAD: Mapping[str, str] = MappingProxyType(
                 "ATTRMAX, ATTRMEAN, ATTRMIN, ATTRSTDDEV"
             ),
             "sum over the array instead": "MATRIXINVERT, SHORTESTPATH, TRAVERSALCOST",
-            "write RANK(array, place)": "RANK",
+            "write RANK(array, place, second array)": "RANK",
             "write STDDEV(array)": "STDDEV, ARRAYSTDDEV",
             "write HISTORY(x, time)": "HISTORY",
             "write LOOKUPAREA(table, to, from)": "LOOKUPAREA",
@@ -405,10 +405,13 @@ def standard_deviation(x: Expr, count: Expr) -> Expr:
     return row("SQRT", divide(row("SUM", power(difference, number(2))), count))
 
 
-def smaller_cells(other: Expr, number_of_other: Expr, own: Expr, number_of_own: Expr) -> Expr:
-    """Return how many cells of an array come before one in the order of size; equal ones stay in the order of the array."""
-    equal = row(":AND:", row("=", other, own), row("<", number_of_other, number_of_own))
-    return row("SUM", row("IF THEN ELSE", row(":OR:", row("<", other, own), equal), S.One, S.Zero))
+def smaller_cells(others: Sequence[Expr], own: Sequence[Expr]) -> Expr:
+    """Return how many cells of an array come before one, by the first of several values in which they differ."""
+    pairs = [*zip(others, own, strict=True)]
+    before = row("<", *pairs.pop())
+    for pair in reversed(pairs):
+        before = row(":OR:", row("<", *pair), row(":AND:", row("=", *pair), before))
+    return row("SUM", row("IF THEN ELSE", before, S.One, S.Zero))
 
 
 def cell_with(before: Expr, number_of_cell: Expr, place: Expr) -> Expr:

@@ -518,16 +518,17 @@ def _reduction(name: str, own: str, term: Term, scope: Scope) -> Expr:
 
 def _ranked(parts: Sequence[Term], scope: Scope) -> Expr:
     """Return the number of the cell that has a place in the order of size of an array, from the smallest."""
-    ranges, inner = scope.names.subscripts, translate(parts[0], replace(scope, marks=True))
+    ranges = scope.names.subscripts
+    keys = [translate(part, replace(scope, marks=True)) for part in (parts[0], *parts[2:])]
     outside = tuple(name for name in scope.subscripts if name in ranges)
-    copies = copy_ranges([inner], outside, ranges, scope.names.variables)
+    copies = copy_ranges(keys, outside, ranges, scope.names.variables)
     if len(copies) != 1:
-        message = "RANK is for an array with one dimension; name one, with `*` in its place"
+        message = "RANK is for an array with one dimension, and another of the same; name one, with `*` in its place"
         raise UnsupportedError(message)
     ((mark, copy),) = copies.items()
-    own = make_reference(copy)
-    other = make_reference(mark.removesuffix(MARK), mark)
-    before = scope.keep("order", smaller_cells(inner, other, with_copies(inner, copies), own), (*outside, copy))
+    keys.append(make_reference(mark.removesuffix(MARK), mark))
+    smaller = smaller_cells(keys, [with_copies(own, copies) for own in keys])
+    before = scope.keep("order", smaller, (*outside, copy))
     number_of = make_reference(copy, f"{copy}{MARK}")
     return cell_with(make_reference(before, *outside, f"{copy}{MARK}"), number_of, translate(parts[1], scope))
 
@@ -675,7 +676,7 @@ _JOINS: Mapping[str, Callable[..., Expr]] = {"sum": add, "mean": _average, "prod
 """What a function over numbers makes of several."""
 _WITH_TERMS: Mapping[str, tuple[range, Callable[[Sequence[Term], Scope], Expr]]] = {
     "allocate": (range(5, 6), _allocate),
-    "rank": (range(2, 3), _ranked),
+    "rank": (range(2, 4), _ranked),
     "interpolate": (range(2, 99), _interpolated),
     "history": (range(2, 3), _earlier),
     "lookuparea": (range(1, 4), _looked_back(area_under)),

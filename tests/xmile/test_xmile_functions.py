@@ -37,8 +37,10 @@ FUNCTIONS = {
     "HISTORY(TIME^2, 1 + lag)": [0, 0, 9, 9, 9],
     "HISTORY(TIME, TIME)": [1, 2, 3, 4, 5],
     "RANK(sizes, 2)": [4] * 5,
-    "RANK(sizes[*], TIME)": [2, 4, 1, 3, None],
+    "RANK(sizes[*], TIME)": [2, 4, 1, 3, 0],
     "RANK(grid[2, *]*-1, 1) + RANK(grid[*, 3], 2)": [6] * 5,
+    "RANK(equal, TIME)": [1, 3, 2, 4, 0],
+    "RANK(equal, TIME, 0 - sizes)": [3, 1, 4, 2, 0],
     "grid[2, RANK(grid[1, *], 4)]": [24] * 5,
     "STDDEV(sizes)": [np.std([6, 2, 8, 5])] * 5,
     "STDDEV(grid[1, *]) + ARRAYSTDDEV(grid[*, *])": [np.std([1, 2, 3, 4]) + np.std([11, 12, 13, 14, 21, 22, 23, 24])]
@@ -64,6 +66,7 @@ VARIABLES = """
 <aux name="rate"><eqn>0.01</eqn></aux><aux name="lag"><eqn>2</eqn></aux><aux name="nothing"><eqn>TIME - TIME</eqn></aux>
 <aux name="sizes"><dimensions><dim name="Letter"/></dimensions><element subscript="a"><eqn>6</eqn></element>
  <element subscript="b"><eqn>2</eqn></element><element subscript="c"><eqn>8</eqn></element><element subscript="d"><eqn>5</eqn></element></aux>
+<aux name="equal"><dimensions><dim name="Letter"/></dimensions><eqn>IF Letter = 1 OR Letter = 3 THEN 1 ELSE 2</eqn></aux>
 <aux name="grid"><dimensions><dim name="Row"/><dim name="Letter"/></dimensions><eqn>10*Row + Letter</eqn></aux>
 <aux name="graph"><eqn>TIME</eqn><gf><xscale min="0" max="4"/><ypts>1,2,3,4,5</ypts></gf></aux>
 <aux name="line"><gf type="extrapolate"><xscale min="0" max="4"/><ypts>1,2,3,4,5</ypts></gf></aux>
@@ -107,7 +110,7 @@ CHANCES = {
     "LOGNORMAL(0, 0.5, 3)": stats.lognorm(0.5),
     "LOGNORMAL(1, 9, 3, 2, 4)": stats.truncnorm((np.log(2) - 1) / 9, (np.log(4) - 1) / 9, 1, 9),
     "BETA(2, 3, 4)": stats.beta(2, 3),
-    "NORMAL(0, 1, NAN, NAN, 1)": stats.truncnorm(-9, 1),
+    "NORMAL(0, 1, , NAN, 1)": stats.truncnorm(-9, 1),
     "LOGNORMAL(0, 0.5, 12, 0, NAN)": stats.lognorm(0.5),
     "GAMMA(2, 3, 5)": stats.gamma(2, scale=3),
     "TRIANGULAR(1, 2, 6, 6)": stats.triang(0.2, 1, 5),
