@@ -34,11 +34,11 @@ from .model import (
     has_points,
     join_name,
     key,
-    nearest,
     points_in,
     references_in,
     split_name,
     split_reference,
+    suggest,
 )
 from .numerals import YEAR_UNITS
 from .scenario import TextChange
@@ -268,8 +268,8 @@ class _Finder:
         """Find a variable, or raise a DatasetError."""
         whole, labels = split_name(name, self.known)
         if key(whole) not in self.known:
-            close = nearest(whole, [*self.known.values(), *(self.names[own] for own in self.known.values())])
-            cure = f"did you mean '{close}'?" if close else "`sdmodel show RUN` lists what it holds"
+            spellings = [*self.known.values(), *(self.names[own] for own in self.known.values())]
+            cure = suggest(whole, spellings, "`sdmodel show RUN` lists what it holds")
             message = f"'{display_name(whole)}' is not in the run; {cure}"
             raise DatasetError(message)
         variable = self.array(self.known[key(whole)])
@@ -594,8 +594,7 @@ def _at_labels(variable: xr.DataArray, labels: Collection[str]) -> xr.DataArray:
         if key(label) in known:
             chosen[dim] = known[key(label)]
         elif key(label) not in (key(dim), key(long_name(coordinate))):
-            close = nearest(label, map(str, coordinate.values))
-            cure = f"did you mean '{close}'?" if close else f"one of {', '.join(map(str, coordinate.values))}"
+            cure = suggest(label, map(str, coordinate.values), f"one of {', '.join(map(str, coordinate.values))}")
             message = f"'{long_name(variable)}' has no label '{label}'; {cure}"
             raise DatasetError(message)
     part = variable.isel(chosen)

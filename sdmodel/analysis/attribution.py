@@ -36,9 +36,9 @@ from ..model import (
     join_name,
     key,
     labels_of,
-    nearest,
     quoted_cell,
     split_name,
+    suggest,
     takes_model,
 )
 from ..numerals import format_number, format_signed
@@ -269,7 +269,19 @@ def attribute_levers(
 
 
 def contributions_to(dataset: xr.Dataset, name: str) -> VariableAttribution:
-    r"""Return what an attribution contains for a variable, `name` or `name[label]` in any spelling that Vensim allows.
+    r"""Return what an attribution contains for one variable, in its units.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        An attribution, as `attribute_levers` returns it.
+    name : str
+        A variable, `name` or `name[label]`, in any spelling that Vensim accepts.
+
+    Returns
+    -------
+    VariableAttribution
+        The contributions over measure, lever and time, the baseline and the scenario over time, and the rest that was computed.
 
     Raises
     ------
@@ -540,8 +552,7 @@ def _groups_by_lever(single: Mapping[str, _Lever], groups: Mapping[str, Sequence
         for name in names:
             lever = known.get(key(name))
             if lever is None:
-                close = nearest(name, single)
-                cure = f"did you mean '{close}'?" if close else f"it moves {', '.join(single)}"
+                cure = suggest(name, single, f"it moves {', '.join(single)}")
                 message = f"group '{group}': the scenario does not move '{name}'; {cure}"
                 raise AnalysisError(message)
             if group_of.setdefault(lever, group) != group:

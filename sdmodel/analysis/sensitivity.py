@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..comparison import Outcome, OutcomeLike, as_outcome
 from ..errors import AnalysisError, Fault, ScenarioError
 from ..extras import check_extra, load_extra
-from ..model import Cell, Integrator, Model, cell_name, key, labels_of, nearest, plan, split_name, takes_model
+from ..model import Cell, Integrator, Model, cell_name, key, labels_of, plan, split_name, suggest, takes_model
 from ..scenario import Distribution, Sampling, Scenario, Steps, constant_values, sampled_cells
 from ..simulation import PreparedSimulation, Progress, ScenarioLike, prepare_simulation, under_scenario
 from ..vensim import default_sampling
@@ -498,8 +498,7 @@ def single_cell(model: Model, text: str, *, constants: bool = False) -> Cell | s
     element = model.elements.get(key(name))
     if element is None or element.hidden:
         names = [known.name for known in model if not known.hidden and known.kind not in ("lookup", "constant")]
-        close = nearest(name, names)
-        return f"'{name}' is not in the model; " + (f"did you mean '{close}'?" if close else "name a variable of it")
+        return f"'{name}' is not in the model; {suggest(name, names, 'name a variable of it')}"
     if element.kind == "lookup" or (element.kind == "constant" and not constants):
         return f"'{element.name}' is a {element.kind}, which does not vary; name a variable that depends on constants"
     known = [labels_of(model.subscripts, dimension) for dimension in element.dimensions]
@@ -516,8 +515,7 @@ def single_cell(model: Model, text: str, *, constants: bool = False) -> Cell | s
         count = math.prod(map(len, known))
         return f"'{element.name}' is {count} numbers at a time; name one of them, such as '{example}'"
     wrong, axis = next((label, axis) for label, axis in zip(labels, known, strict=True) if label not in axis)
-    close = nearest(wrong, axis)
-    cure = f"did you mean '{close}'?" if close else f"it has {', '.join(axis)}"
+    cure = suggest(wrong, axis, f"it has {', '.join(axis)}")
     return f"'{element.name}' has no label '{wrong}'; {cure}"
 
 

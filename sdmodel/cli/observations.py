@@ -23,7 +23,7 @@ from ..inference import (
     read_series,
     series_between,
 )
-from ..model import Model, key, nearest
+from ..model import Model, key, suggest
 from .locations import model_path
 from .options import Decorator, option_group
 from .output import note
@@ -119,8 +119,7 @@ def choose_series(series: Sequence[Series], names: Sequence[str]) -> tuple[Serie
     faults = []
     for name in names:
         if key(name) not in known:
-            close = nearest(name, [one.name for one in series])
-            cure = f"did you mean '{close}'?" if close else f"there are {', '.join(one.name for one in series)}"
+            cure = suggest(name, [one.name for one in series], f"there are {', '.join(one.name for one in series)}")
             faults.append(Fault("--on", f"'{name}' is not a series; {cure}"))
     if faults:
         raise ObservationError(faults)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from ..errors import Fault, Place, ReferenceEngineError, ScenarioError, format_count
-from ..model import Integrator, Model, key, labels_of, nearest, references_in, split_name, split_reference
+from ..model import Integrator, Model, key, labels_of, references_in, split_name, split_reference, suggest
 from ..scenario import Scenario, merge_scenarios
 from ..vensim import check_names, read_change, read_formula, read_savelist, read_scenario, save_list_of
 from .locations import load_model, scenario_path
@@ -195,8 +195,7 @@ def names_in(model: Model, statements: Sequence[str]) -> list[str]:
                 found.append(model.identifiers[name])
                 faults += _label_faults(model, name, labels, "--where")
             elif name != "time":
-                close = nearest(name, [element.name for element in model if not element.hidden])
-                cure = f"did you mean '{close}'?" if close else "name variables of the model"
+                cure = suggest(name, model.names, "name variables of the model")
                 faults.append(Fault("--where", f"'{name.replace('_', ' ')}' is not in the model; {cure}"))
     if faults:
         raise ScenarioError(dict.fromkeys(faults))
@@ -222,6 +221,5 @@ def _label_faults(model: Model, name: str, labels: Sequence[str], where: str) ->
     for label, dimension in zip(labels, element.dimensions, strict=False):  # without labels, the whole array is meant
         known = labels_of(model.subscripts, dimension)
         if not set(labels_of(model.subscripts, label)).issubset(known):
-            close = nearest(label, known)
-            cure = f"did you mean '{close}'?" if close else f"it has {', '.join(known)}"
+            cure = suggest(label, known, f"it has {', '.join(known)}")
             yield Fault(where, f"'{element.name}' has no label '{label}'; {cure}")

@@ -39,11 +39,11 @@ from ..model import (
     key,
     labels_of,
     lay_out,
-    nearest,
     quoted_cell,
     references_in,
     split_name,
     split_reference,
+    suggest,
 )
 from ..reading import views_of_model
 from ..scenario import Design, Scenario, cell_values, constant_values, find_levers, plausible_ranges
@@ -165,8 +165,7 @@ def _headlines(places: Places, names: Sequence[str]) -> list[str]:
     model = places.model
     for name in names:
         if not places.cells(name):
-            close = nearest(name, [element.name for element in model if not element.hidden])
-            cure = f"did you mean '{close}'?" if close else "name a variable of the model"
+            cure = suggest(name, model.names, "name a variable of the model")
             message = f"--on: '{name}' is not a variable of {model.path}; {cure}"
             raise DatasetError(message)
     beside = None if names else save_list_of(model.path)

@@ -15,7 +15,7 @@ from typing import Literal, cast, get_args
 from ..dataset import decimal_year
 from ..errors import Fault, LayoutError, Place, format_count
 from ..files import read_text
-from ..model import key, nearest, split_name
+from ..model import key, split_name, suggest
 
 Scale = Literal["", "linear", "log"]
 
@@ -166,8 +166,7 @@ def _panel(title: str, rows: list[_Row], faults: list[Fault]) -> Panel:
         if name in lines:
             faults.append(Fault(place, f"'{name}' is in the panel '{title}' already; keep one of the lines"))
         if chosen and chosen not in get_args(Scale):
-            close = nearest(chosen, ["linear", "log"])
-            cure = f"did you mean '{close}'?" if close else "write linear or log"
+            cure = suggest(chosen, ["linear", "log"], "write linear or log")
             faults.append(Fault(place, f"'{chosen:.40}' is not a scale; {cure}"))
         elif chosen and scale not in ("", chosen):
             faults.append(Fault(place, f"the panel '{title}' is {scale} in a line above; write the same"))

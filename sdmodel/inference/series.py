@@ -31,6 +31,7 @@ from ..model import (
     plan,
     references_in,
     split_reference,
+    suggest,
 )
 from ..numerals import YEAR_UNITS
 from ..scenario import Payoff, PayoffTerm
@@ -359,8 +360,7 @@ def _wrong_data(name: str, subscripts: tuple[str, ...], observations: Observatio
     if series_key(name, subscripts) in observations.series:
         return ""
     shown = join_name(name, subscripts)
-    close = nearest(shown, [series.name for series in observations.series.values()])
-    cure = f"did you mean '{close}'?" if close else "use a name from that file"
+    cure = suggest(shown, [series.name for series in observations.series.values()], "use a name from that file")
     return f"'{shown}' is not a series of {observations.path}; {cure}"
 
 
@@ -370,7 +370,7 @@ def _wrong_element(name: str, subscripts: tuple[str, ...], model: Model) -> str:
     if element is None or element.hidden:
         if name == _TIME and not subscripts:
             return ""
-        close = nearest(name, [known.name for known in model if not known.hidden])
+        close = nearest(name, model.names)
         cure = f"did you mean '{display_name(close)}'?" if close else f"name a variable of {model.path}"
         return f"'{name.replace('_', ' ')}' is not in the model; {cure}"
     if element.kind == "lookup":
@@ -385,8 +385,7 @@ def _wrong_element(name: str, subscripts: tuple[str, ...], model: Model) -> str:
         known = labels_of(model.subscripts, dimension)
         if key(label) not in known:
             names = [display_name(model.labels[other]) for other in known]
-            close = nearest(label, names)
-            cure = f"did you mean '{close}'?" if close else f"it has {', '.join(names)}"
+            cure = suggest(label, names, f"it has {', '.join(names)}")
             return f"'{name}' has no label '{label}'; {cure}"
     return ""
 
@@ -397,8 +396,7 @@ def _error_model(row: Row, faults: list[Fault]) -> ErrorModel | None:
     known, word = get_args(ErrorKind), kind.text.lower()
     share = _PERCENT.search(size.text) is not None
     if word not in known:
-        close = nearest(word, known)
-        cure = f"did you mean '{close}'?" if close else f"write one of {', '.join(known)}"
+        cure = suggest(word, known, f"write one of {', '.join(known)}")
         faults.append(Fault(kind.place, f"'{kind.text:.40}' is not an error model; {cure}"))
     elif share and word == "absolute":
         faults.append(Fault(size.place, "an absolute error is in the units of the series; write it without %"))

@@ -8,7 +8,7 @@ import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -100,13 +100,15 @@ def identifiers(keys: Iterable[str]) -> dict[str, str]:
         base = "_".join(letters.split()).strip("_") or "variable"
         base = base if base.isidentifier() else f"v_{base}"
         base = base[:_LONGEST].encode()[: 2 * _LONGEST].decode(errors="ignore")
-        identifier, number = base, 1
-        while identifier.casefold() in taken:
-            number += 1
-            identifier = f"{base}_{number}"
-        taken.add(identifier.casefold())
-        found[name] = identifier
+        found[name] = next(own for own in numbered(base, "_") if own.casefold() not in taken)
+        taken.add(found[name].casefold())
     return found
+
+
+def numbered(name: str, mark: str = "-") -> Iterator[str]:
+    """Yield a name, and then the same with a mark and 2, 3 and so on, for a search for one that is free."""
+    yield name
+    yield from (f"{name}{mark}{number}" for number in itertools.count(2))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -122,6 +124,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         likely = heapq.nlargest(_LIKELY, shared, key=lambda other: (shared[other] / (len(sought) + len(other)), other))
     close = difflib.get_close_matches(sought, likely, n=1, cutoff=0.6)
     return spelling[close[0]] if close else None
+
+
+def suggest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return what to do about a name that is not known: take the nearest known one, else `otherwise`."""
+    close = nearest(name, known)
+    return f"did you mean '{close}'?" if close else otherwise
 
 
 @lru_cache(maxsize=4)  # many names of a file may be mistyped

@@ -29,6 +29,8 @@ INTEGRATORS: tuple[Integrator, ...] = get_args(Integrator)
 NOWHERE = Place("", 1)
 RUN_SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
 """The elements that control a run."""
+RUN_SETTING_KEYS = frozenset(map(key, RUN_SETTINGS))
+"""Their keys."""
 REQUIRED_SETTINGS = RUN_SETTINGS[:3]
 """The elements without which a model cannot run."""
 RC_START_TIME = "RC START TIME"
@@ -315,7 +317,7 @@ class Model(Unchanging):
 
     def _ipython_key_completions_(self) -> list[str]:
         """List the names of the elements, for completion of `model["`."""
-        return [element.name for element in self if not element.hidden]
+        return self.names
 
     def _repr_html_(self) -> str:
         """A small table for notebooks: what the model holds, and over which times it runs."""
@@ -342,6 +344,11 @@ class Model(Unchanging):
         return f"<table><caption><b>{escape(self.path)}</b></caption>{cells}</table>"
 
     @property
+    def names(self) -> list[str]:
+        """The names of the elements in the order of the file, without hidden ones."""
+        return [element.name for element in self if not element.hidden]
+
+    @property
     def time_units(self) -> str:
         """The units of time: those of INITIAL TIME; empty if the model says none."""
         return self["INITIAL TIME"].units if "INITIAL TIME" in self else ""
@@ -349,7 +356,7 @@ class Model(Unchanging):
     def __getitem__(self, name: str) -> Element:
         """Return the element of that name in any spelling."""
         if (found := self.elements.get(key(name))) is None:
-            close = nearest(name, [element.name for element in self if not element.hidden])
+            close = nearest(name, self.names)
             message = f"'{name}' is not in the model" + (f"; did you mean '{close}'?" if close else "")
             raise KeyError(message)
         return found

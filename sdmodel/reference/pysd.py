@@ -25,14 +25,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..dataset import make_run
 from ..errors import ReferenceEngineError, format_count
-from ..model import RUN_SETTINGS, Element, Integrator, Model, display_name, key, nearest, quote_name, split_name
+from ..model import (
+    RUN_SETTING_KEYS,
+    Element,
+    Integrator,
+    Model,
+    display_name,
+    key,
+    quote_name,
+    split_name,
+    suggest,
+)
 from ..reading import read_model
 from ..scenario import Change
 from ..vensim import ScenarioLike, load_scenario
 
 _DATA_ENDINGS = frozenset({".xls", ".xlsx", ".csv", ".tab", ".dat", ".txt"})
 _DATA_LIMIT = 32 * 1024 * 1024
-_SETTINGS = frozenset(map(key, RUN_SETTINGS))
 _PREFIX = "sdmodel-pysd-"
 _COPY_PATH = re.compile(rf"[^\s'\"]*{_PREFIX}[^\s/'\"]*/(?:model/)?")
 
@@ -60,8 +69,7 @@ class PysdModel:
         """Return the element of that name in any spelling."""
         found = self.variables.get(key(name))
         if found is None:
-            close = nearest(name, [variable.name for variable in self.variables.values()])
-            cure = f"did you mean '{close}'?" if close else "name one of its elements"
+            cure = suggest(name, [variable.name for variable in self.variables.values()], "name one of its elements")
             message = f"{self.path}: '{display_name(name)}' is not in the model; {cure}"
             raise ReferenceEngineError(message)
         return found
@@ -141,7 +149,7 @@ def _apply_changes(model: PysdModel, changes: Sequence[Change]) -> None:
             cure = "change a lookup without subscripts"
             message = f"{model.path}: PySD cannot change '{variable.name}' as a table; {cure}"
             raise ReferenceEngineError(message)
-        if variable.python in _SETTINGS:
+        if variable.python in RUN_SETTING_KEYS:
             model.engine.time.set_control_vars(**{variable.python: new})
             continue
         with warnings.catch_warnings():

@@ -28,9 +28,10 @@ from ..model import (
     key,
     labels_of,
     make_reference,
-    nearest,
     number,
     number_text,
+    numbers_of,
+    suggest,
 )
 from .member_courses import course_times, course_value, points_of, steps_at, times_text, with_member_data
 from .records import Change, Scenario, TextChange
@@ -57,8 +58,7 @@ def changed_texts(own: Mapping[str, str], changes: Iterable[TextChange]) -> dict
         if key(change.name) in texts:
             texts[key(change.name)] = change.text
             continue
-        close = nearest(change.name, map(display_name, texts))
-        cure = f"did you mean '{close}'?" if close else "name one that the model defines with :IS:"
+        cure = suggest(change.name, map(display_name, texts), "name one that the model defines with :IS:")
         faults.append(Fault(change.place, f"'{change.name}' is not a string variable of the model; {cure}"))
     if faults:
         raise ScenarioError(faults)
@@ -125,8 +125,7 @@ def _why_not_constant(model: Model, name: str, element: Element | None) -> str:
     """Return why a scenario cannot set a name, or an empty text if it can."""
     if element is None or element.hidden:
         constants = [other.name for other in model if other.kind == "constant" and not other.hidden]
-        close = nearest(name, constants)
-        cure = f"did you mean '{close}'?" if close else "`sdmodel levers` lists the constants"
+        cure = suggest(name, constants, "`sdmodel levers` lists the constants")
         return f"'{name}' is not in the model; {cure}"
     if element.kind == "lookup":
         return f"'{element.name}' is a lookup; give it points: {element.name}((0,0),(1,1))"
@@ -177,16 +176,10 @@ def cell_values(model: Model, cells: Iterable[Cell], scenario: Scenario | None =
     requested = list(cells)
     for name in dict.fromkeys(cell.key for cell in requested):
         for equation in model.elements[name].equations:
-            numbers = numbers_of(equation)
+            numbers = numbers_of(equation.expression)
             known |= {cell: numbers.at(index) for index, cell in enumerate(_cells(model, name, equation))}
     known |= constant_values(model, scenario) if scenario else {}
     return {cell: known[cell] for cell in requested}
-
-
-def numbers_of(equation: Equation) -> Numbers:
-    """Return the numbers of a constant's equation."""
-    expression = equation.expression
-    return expression if isinstance(expression, Numbers) else Numbers([float(expression)])
 
 
 def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
@@ -195,7 +188,7 @@ def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
     for name in {cell.key for cell in values}:
         equations = []
         for equation in elements[name].equations:
-            old, cells = numbers_of(equation), _cells(model, name, equation)
+            old, cells = numbers_of(equation.expression), _cells(model, name, equation)
             new = Numbers([values.get(cell, old.at(index)) for index, cell in enumerate(cells)])
             equations.append(replace(equation, expression=new))
         elements[name] = replace(elements[name], equations=tuple(equations))
@@ -240,9 +233,7 @@ def _with_tables(model: Model, changes: Iterable[Change], coursed: Collection[st
         element = elements.get(key(change.name))
         if element is None or element.kind != "lookup":
             lookups = [other.name for other in model if other.kind == "lookup"]
-            close = nearest(change.name, lookups)
-            others = "see the lookups in the model" if lookups else "it has none"
-            cure = f"did you mean '{close}'?" if close else others
+            cure = suggest(change.name, lookups, "see the lookups in the model" if lookups else "it has none")
             faults.append(Fault(change.place, f"'{change.name}' is not a lookup of the model; {cure}"))
             continue
         try:

@@ -27,9 +27,9 @@ from ..model import (
     Table,
     cell_name,
     key,
-    nearest,
     quoted_cell,
     split_name,
+    suggest,
     takes_model,
 )
 from .changes import cell_values, constant_cells, course_text, with_tables
@@ -253,8 +253,7 @@ def _with_points(
     if isinstance(table, Table) and element is not None and not element.dimensions:
         return replace(distribution, points=table.points)
     lookups = [other.name for other in model if other.kind == "lookup" and not other.dimensions]
-    close = nearest(distribution.lookup, lookups)
-    cure = f"did you mean '{close}'?" if close else "name one without subscripts"
+    cure = suggest(distribution.lookup, lookups, "name one without subscripts")
     faults.append(Fault(where, f"'{distribution.lookup}' is not a lookup of the model; {cure}"))
     return distribution
 

@@ -23,9 +23,9 @@ from ..model import (
     Table,
     data_variables,
     key,
-    nearest,
     points_in,
     split_name,
+    suggest,
     takes_model,
     with_points,
 )
@@ -75,10 +75,8 @@ def with_data(model: Model, data: Data) -> Model:
         bare, subscripts = split_name(str(name), model.elements)
         found = known.get(key(bare)) or known.get(_by_identifier(model, bare))
         if found is None:
-            close = nearest(bare, [element.name for element, _ in known.values()])
-            cure = (
-                f"did you mean '{close}'?" if close else "name one that is declared without an equation or reads a file"
-            )
+            names = [element.name for element, _ in known.values()]
+            cure = suggest(bare, names, "name one that is declared without an equation or reads a file")
             faults.append(Fault(_WHERE, f"'{name}' is not a data variable of the model; {cure}"))
             continue
         try:

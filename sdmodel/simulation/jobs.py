@@ -28,8 +28,8 @@ from ..model import (
     delay_orders,
     key,
     missing_data,
-    nearest,
     split_name,
+    suggest,
 )
 from ..program import MEMBER_CELL, SEED_CELL, Grid, Program
 from ..resources import check_memory
@@ -165,8 +165,7 @@ def saved_elements(model: Model, save: Iterable[str] | None) -> list[Element]:
         bare = split_name(name)[0]
         element = known.get(key(name)) or known.get(key(bare)) or identifiers.get(bare)
         if element is None:
-            close = nearest(bare, [other.name for other in everything])
-            cure = f"did you mean '{close}'?" if close else "name elements of the model"
+            cure = suggest(bare, [other.name for other in everything], "name elements of the model")
             faults.append(f"save: '{name}' is not in the model; {cure}")
         else:
             found[element.key] = element

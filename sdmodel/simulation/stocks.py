@@ -22,8 +22,8 @@ from ..model import (
     display_name,
     key,
     make_reference,
-    nearest,
     split_name,
+    suggest,
 )
 from ..scenario import select_cells
 from .inputs import Inputs, set_cells
@@ -103,8 +103,7 @@ def _stock(model: Model, name: str) -> tuple[Element, tuple[str, ...]]:
     element = model.elements.get(key(whole)) or model.elements.get(identifiers.get(whole, ""))
     if element is None or element.hidden or element.kind != "stock":
         stocks = [own.name for own in model if own.kind == "stock" and not own.hidden]
-        close = nearest(whole, stocks)
-        cure = f"did you mean '{close}'?" if close else "name stocks"
+        cure = suggest(whole, stocks, "name stocks")
         raise ScenarioError([Fault(_WHERE, f"'{display_name(whole)}' is not a stock of the model; {cure}")])
     first = element.equations[0].expression
     if not (isinstance(first, VensimFunction) and first.name == "INTEG"):

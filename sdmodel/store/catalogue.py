@@ -15,7 +15,7 @@ from netCDF4 import Dataset
 from ..dataset import MEMBER, PROVENANCE, TIME
 from ..errors import Fault, StoreError
 from ..files import Location, is_plain_file
-from ..model import nearest
+from ..model import suggest
 from .addresses import checked_path, is_address
 from .checksums import read_seal
 from .ensembles import ENSEMBLE_SUFFIX, ensemble_record, is_ensemble, open_ensemble
@@ -165,8 +165,8 @@ def find_run(name: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Lo
         message = f"{taken}: {_NOT_A_FILE if taken.suffix == SUFFIX else _NOT_AN_ENSEMBLE}"
         raise StoreError(message)
     known = [path.stem for path in _files(folder) if _is_run(path)]
-    close = nearest(text.removesuffix(SUFFIX).removesuffix(ENSEMBLE_SUFFIX), known)
-    cure = f"did you mean '{close}'?" if close else "`sdmodel runs` lists the stored runs"
+    stem = text.removesuffix(SUFFIX).removesuffix(ENSEMBLE_SUFFIX)
+    cure = suggest(stem, known, "`sdmodel runs` lists the stored runs")
     message = f"run '{name}': is not in {Path(folder)}; {cure}"
     raise StoreError(message)
 

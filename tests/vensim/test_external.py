@@ -420,6 +420,17 @@ def test_a_name_that_nothing_defines_is_data_where_a_file_has_it(folder):
         read(folder, f"{equations} + cost", data=folder / "x.csv")
 
 
+def test_a_file_may_have_more_labels_than_the_model(folder):
+    """A data set of all places serves a model of some; of a variable that nothing defines, too."""
+    (folder / "x.csv").write_text('Time,"x[A]","x[B]","y[B]","y[A]",other[B]\n0,1,2,3,4,5\n', "utf-8")
+    found = run(folder, "r: A\nx[r]\nz[r] = x[r] + y[r]", data=folder / "x.csv")
+    assert found["z"][0].to_numpy().tolist() == [5]
+    with pytest.raises(ModelError, match=r"x.csv: 'x\[A\]' is not a cell of 'x'; write its labels as in the model"):
+        read(folder, "r: C\nx[r]\nz[r] = x[r]", data=folder / "x.csv")
+    with pytest.raises(ModelError, match="'y' is not defined"):
+        read(folder, "r: C\nz[r] = y[r]", data=folder / "x.csv")
+
+
 def test_files_in_vensims_own_format_are_read_by_pysimlin(folder, monkeypatch):
     """Names come as Simlin writes them, a cell in a column; where a variable has no value there is none."""
     table = pd.DataFrame(

@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from ...errors import FigureError
-from ...model import Kind, Sketch, View, key, nearest
+from ...model import Kind, Sketch, View, key, suggest
 from ..panels import DARK, GREY
 from ..text import FittedText, Font, PlainFigure, drawable, fit_text, plain_text
 from .arrows import Line, colour_of, draw_line, place_lines, place_signs
@@ -166,8 +166,7 @@ def find_view(sketch: Sketch, name: str | None) -> View:
         raise FigureError(message)
     found = sketch.views[0] if name is None else sketch.find(name)
     if found is None:
-        close = nearest(str(name), names)
-        cure = f"did you mean '{close}'?" if close else f"choose one of {listed}"
+        cure = suggest(str(name), names, f"choose one of {listed}")
         message = f"{sketch.path}: has no view '{name}'; {cure}"
         raise FigureError(message)
     return found

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
-from ..algebra import VensimFunction, references_in, signed_terms, split_reference
-from ..kinds import rates_of
-from ..names import display_name, key
-from ..records import RUN_SETTINGS, Element, Model, takes_model
+from ..algebra import is_reference, references_in, signed_terms, split_reference
+from ..kinds import is_integral, rates_of
+from ..names import display_name
+from ..records import RUN_SETTING_KEYS, Element, Model, takes_model
 from .placement import Spot, place_words
 from .views import Arrow, View, Word
 
@@ -83,7 +83,7 @@ def structure_of(model: Model, members: Sequence[str]) -> Structure:
 def _references(rate: Expr, sign: int) -> Iterator[tuple[str, bool]]:
     """Yield the references that a rate adds (True) or subtracts."""
     for term, own in signed_terms(rate):
-        if isinstance(term, Symbol | Indexed):
+        if is_reference(term):
             yield split_reference(term)[0], sign * own > 0
         elif term is not rate:
             yield from _references(term, sign * own)
@@ -105,12 +105,8 @@ def _shown_causes(model: Model, name: str) -> Iterator[tuple[str, bool]]:
 def _causes(element: Element) -> Iterator[tuple[str, bool]]:
     """Yield the keys of what an element reads, and whether only its initial value depends on it."""
     for whole in (equation.expression for equation in element.equations):
-        for place, part in enumerate(whole.args if _is_stock(whole) else (whole,)):
+        for place, part in enumerate(whole.args if is_integral(whole) else (whole,)):
             yield from ((split_reference(reference)[0], place > 0) for reference in references_in(part))
-
-
-def _is_stock(expression: Expr) -> bool:
-    return isinstance(expression, VensimFunction) and expression.name == "INTEG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +256,7 @@ def lay_out(model: Model) -> tuple[View, ...]:
     >>> sorted(word.text for word in view.words if word.kind == "variable")
     ['Stock', 'outflow']
     """
-    control = set(map(key, RUN_SETTINGS))
-    members = [element.key for element in model if element.key not in control and not element.hidden]
+    members = [element.key for element in model if element.key not in RUN_SETTING_KEYS and not element.hidden]
     if len(members) <= MOST:
         return (_view(model, "View 1", members),) if members else ()
     groups: dict[str, list[str]] = {}

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import LoopError, format_count
-from ..names import display_name, join_name, key, nearest, split_name
+from ..names import display_name, join_name, key, nearest, split_name, suggest
 from ..records import Element
 from ..subscripts import Cell, labels_of
 from .links import Link, Links, Pairs, Series, polarity_of, shares
@@ -202,7 +202,7 @@ def _stop(links: Links, written: str) -> _Stop:
     name, labels = split_name(written, model.elements)
     element = model.elements.get(key(name))
     if element is None or element.hidden:
-        close = nearest(name, [element.name for element in model if not element.hidden])
+        close = nearest(name, model.names)
         cure = f"did you mean '{display_name(close)}'?" if close else "name a variable of the model"
         message = f"way point '{written}': is not in the model; {cure}"
         raise LoopError(message)
@@ -231,8 +231,7 @@ def _labels(links: Links, element: Element, written: str, labels: Sequence[str])
     for label, dimension in zip(keys, element.dimensions, strict=True):
         known = model.subscripts[dimension]
         if label not in model.subscripts and label not in known.positions:
-            close = nearest(label, known.labels)
-            cure = f"did you mean '{close}'?" if close else f"one of {', '.join(known.labels)}"
+            cure = suggest(label, known.labels, f"one of {', '.join(known.labels)}")
             message = f"way point '{written}': '{display_name(element.name)}' has no label '{label}'; {cure}"
             raise LoopError(message)
     return tuple(frozenset(labels_of(model.subscripts, label)) for label in keys)

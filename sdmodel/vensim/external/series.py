@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Fault, ModelError, ObservationError
 from ...files import read_bytes
-from ...model import Cell, Model, Table, data_variables, key, nearest, split_name, with_points
+from ...model import Cell, Model, Table, data_variables, key, nearest, points_in, split_name, with_points
 from .access import Access, source_of
 from .tables import TableProblemError
 
@@ -43,7 +43,8 @@ def series_in(paths: Iterable[PathLike], *, required: bool = True) -> dict[Cell,
 def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool = True) -> Model:
     """Return a model with the time series of files for its data variables; of a series in several files, the last one counts.
 
-    With `required`, each file must have a series for the model; otherwise a `.vdf` that cannot be read is left out.
+    Series of other variables and cells are left out. With `required`, each file must have a series for the model, and one for each
+    data variable that it names; otherwise a `.vdf` that cannot be read is left out.
 
     Raises
     ------
@@ -57,6 +58,7 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
 
     sources = {source.path: source for source in model.sources}
     variables = {element.key: element.name for element, _ in data_variables(model)}
+    cells = {cell for _, points in data_variables(model) for cell in points_in(model, points)}
     for path in paths:
         name = os.fspath(path)
         content = read_bytes(name, error=ModelError)
@@ -67,9 +69,16 @@ def with_data_files(model: Model, paths: Iterable[PathLike], *, required: bool =
                 continue  # the settings often name runs, which the model may do without
             raise ModelError(error.faults) from error
         found = {cell_of(own): own for own in series.values()}
-        known = {cell: own for cell, own in found.items() if cell.key in variables}
+        known = {cell: own for cell, own in found.items() if cell in cells}  # a file often has more labels
+        fitting = {cell.key for cell in known}
+        strange = next((cell for cell in found if cell.key in variables and cell.key not in fitting), None)
         if not known and not required:
             continue
+        if strange and required:
+            what = (
+                f"'{found[strange].name}' is not a cell of '{variables[strange.key]}'; write its labels as in the model"
+            )
+            raise ModelError([Fault(name, what)])
         if not known:
             close = next((near for cell in found if (near := nearest(cell.key, variables.values()))), None)
             cure = f"did you mean '{close}'?" if close else "name a file for its data variables, or leave it out"

@@ -36,10 +36,10 @@ def undefined_names(elements: Mapping[str, Element], names: Names) -> dict[str, 
 def exogenous_elements(names: Names, wanted: Mapping[str, Place], series: Mapping[Cell, str]) -> Iterator[Element]:
     """Yield the data variables that files have series for, each with the hidden lookup for its points.
 
-    `wanted` are keys with their places, `series` the names of series as written, by cell.
+    `wanted` are keys with their places, `series` the names of series as written, by cell; those with other labels are left out.
     """
     cells: dict[str, list[tuple[str, ...]]] = {}
-    for cell in series:
+    for cell in (own for own in series if names.labels.issuperset(own.labels)):
         cells.setdefault(cell.key, []).append(cell.labels)
     for name, place in wanted.items():
         if name in cells:
