@@ -65,6 +65,11 @@ class Table(AtomicExpr):
         table.limits = limits
         return table
 
+    @property
+    def by_x(self) -> list[tuple[float, float]]:
+        """The points in the order of x; those at the same x stay in the order of the file."""
+        return sorted(self.points, key=lambda point: point[0])
+
     def _hashable_content(self) -> tuple[object, ...]:
         return (self.points, self.limits)
 

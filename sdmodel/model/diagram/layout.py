@@ -14,8 +14,8 @@ from itertools import count
 
 from sympy import Expr
 
-from ..algebra import VensimFunction, is_reference, references_in, signed_terms, split_reference
-from ..kinds import rates_of
+from ..algebra import is_reference, references_in, signed_terms, split_reference
+from ..kinds import is_integral, rates_of
 from ..names import display_name
 from ..records import RUN_SETTING_KEYS, Element, Model, takes_model
 from .placement import Spot, place_words
@@ -92,12 +92,8 @@ def _references(rate: Expr, sign: int) -> Iterator[tuple[str, bool]]:
 def _causes(element: Element) -> Iterator[tuple[str, bool]]:
     """Yield the keys of what an element reads, and whether only its initial value depends on it."""
     for whole in (equation.expression for equation in element.equations):
-        for place, part in enumerate(whole.args if _is_stock(whole) else (whole,)):
+        for place, part in enumerate(whole.args if is_integral(whole) else (whole,)):
             yield from ((split_reference(reference)[0], place > 0) for reference in references_in(part))
-
-
-def _is_stock(expression: Expr) -> bool:
-    return isinstance(expression, VensimFunction) and expression.name == "INTEG"
 
 
 @dataclass(frozen=True, slots=True)
