@@ -158,7 +158,7 @@ def test_modules_in_other_files_are_read(tmp_path):
         (
             "main.stmx",
             "parts/Air.itmx",
-            "parts/Aer.itmx",
+            "parts/Airs.itmx",
             "main.stmx:4:.*: the module 'Air' .*: there is no such file; did you mean 'Air.itmx'",
         ),
         (
