@@ -66,7 +66,7 @@ from .functions.refused import (
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, rates_of, with_flows
-from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name, suggest
+from .names import MARK, display_name, identifiers, join_name, key, nearest, numbered, split_list, split_name, suggest
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
     GIVEN_DATA,
@@ -267,6 +267,7 @@ __all__ = [
     "new_array",
     "number",
     "number_text",
+    "numbered",
     "numbers_of",
     "picked_cell",
     "plan",

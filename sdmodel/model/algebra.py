@@ -65,6 +65,11 @@ class Table(AtomicExpr):
         table.limits = limits
         return table
 
+    @property
+    def by_x(self) -> list[tuple[float, float]]:
+        """The points in the order of x; those at the same x stay in the order of the file."""
+        return sorted(self.points, key=lambda point: point[0])
+
     def _hashable_content(self) -> tuple[object, ...]:
         return (self.points, self.limits)
 
@@ -322,7 +327,7 @@ def walk(expression: Expr) -> Iterator[Expr]:
 
 
 def references_in(expression: Expr) -> Iterator[Expr]:
-    """Every reference to an element, in order, repeats included; the range that ELMCOUNT counts is none."""
+    """Every reference to an element, in order, repeats included; without the range that ELMCOUNT counts."""
     parts = walk(expression)
     for part in parts:
         if is_reference(part):

@@ -13,7 +13,7 @@ from .records import Element, Kind
 
 def kind_of(expressions: Sequence[Expr]) -> Kind:
     """Return the kind that the right-hand sides of an element show; a flow is an auxiliary so far."""
-    if any(map(_is_integral, expressions)):
+    if any(map(is_integral, expressions)):
         return "stock"
     if all(isinstance(expression, Table) for expression in expressions):
         return "lookup"
@@ -35,10 +35,11 @@ def with_flows(elements: Mapping[str, Element]) -> dict[str, Element]:
 
 def rates_of(element: Element) -> list[Expr]:
     """Return the rates of an element's equations; some cells of a stock may be constants or auxiliaries."""
-    return [own.expression.args[0] for own in element.equations if _is_integral(own.expression)]
+    return [own.expression.args[0] for own in element.equations if is_integral(own.expression)]
 
 
-def _is_integral(expression: Expr) -> bool:
+def is_integral(expression: Expr) -> bool:
+    """Whether an expression is the INTEG of a stock."""
     return isinstance(expression, VensimFunction) and expression.name == "INTEG"
 
 
