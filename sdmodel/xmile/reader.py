@@ -59,7 +59,7 @@ from .names import name_key, plain_name, quoted
 from .scope import Macro, Names, Scope, Variable, gf_of_cell, is_lookup, table_element
 from .syntax import Term, without_comments
 from .translation import flow_of, read_cells, read_equation, read_gf, translate
-from .tree import Node, modernize, parse_xml
+from .tree import Node, OpenFile, add_module_files, modernize, parse_xml
 
 _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}
 _CONTROL = "Control"
@@ -70,8 +70,8 @@ _MOST_CALLS = 10_000
 """Maximum number of calls of macros with variables."""
 
 
-def read_xmile(content: bytes, path: str) -> Model:
-    """Read a model from the bytes of an XMILE file.
+def read_xmile(content: bytes, path: str, open_file: OpenFile | None = None) -> Model:
+    """Read a model from the bytes of an XMILE file, and from the files that its modules are in if they are opened.
 
     Raises
     ------
@@ -82,6 +82,8 @@ def read_xmile(content: bytes, path: str) -> Model:
     if root.tag != "xmile":
         what = f"the file is XML, but its first element is <{root.tag}> and not <xmile>; name a model in XMILE"
         raise ModelError([Fault(root.place, what)])
+    if open_file is not None:
+        add_module_files(root, open_file)
     found, main = declarations_of(root)
     if main is None:
         raise ModelError(found.faults)
@@ -266,7 +268,10 @@ class _Reader:
         if whole is not None:
             yield whole
         elif named and any(part.find("eqn") is not None for _, part in named):
-            for labels, part in named:
+            valued = [
+                cell for cell in named if cell[1].text_of("eqn").upper() != "NAN"
+            ]  # in Stella, a cell without a value
+            for labels, part in valued or named:
                 yield from self.of_node(variable, labels, part)
             if own_equation and own_equation.text.strip() and several is None:
                 yield from self.of_the_rest(variable, [labels for labels, _ in named])
