@@ -20,6 +20,7 @@ from sympy import Expr, Indexed, Symbol
 from ..errors import Fault, ModelError, list_some
 from ..extras import LazyModule, made_once
 from .algebra import Numbers, Slice, Table, VensimFunction, references_in, split_reference, walk
+from .data.computed import with_computed_points
 from .evaluation import evaluate
 from .expansion import expand
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span, taken
@@ -243,7 +244,7 @@ def plan(model: Model) -> Plan:
     """
     if faults := [*unfinished_equations(model)]:
         raise UnfinishedError(faults)
-    expanded = expand(model)
+    expanded = expand(with_computed_points(model))
     if faults := [*too_many_terms(expanded)]:
         raise ModelError(faults)
     constants: CellMap[float] = CellMap()
