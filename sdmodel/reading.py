@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def model_from_text(
     if is_xmile(text, path):
         _refuse_encoding(path, encoding)
         changed_texts({}, texts)
-        model = _xmile_from_text(text, path)
+        model = _xmile_from_text(text, path, allow_files)
         files = [data] if isinstance(data, str | os.PathLike) else list(data)
         if files and not any(data_variables(model)):  # only Vensim's own export has some
             what = "the model has no data variables, as usual in XMILE; convert it with `sdmodel convert`, and declare them in the .mdl file"
@@ -201,8 +202,20 @@ def read_xmile(path: PathLike) -> tuple[Model, tuple[str, ...]]:
     return model, model.notes
 
 
-def _xmile_from_text(text: str | bytes, path: str) -> Model:
-    return xmile_reading(_as_bytes(text), path)
+def _xmile_from_text(text: str | bytes, path: str, allow_files: Iterable[PathLike] = ()) -> Model:
+    """Return the model, which may be in several files: its own, and those of its modules."""
+    folders = tuple(os.fspath(folder) for folder in allow_files)
+    access = vensim.Access.of_model(path, folders, (), {})
+
+    def open_file(name: str) -> tuple[str, bytes] | str:
+        try:
+            found = access.find(name)
+            return os.fspath(found), access.content(found)
+        except vensim.TableProblemError as problem:
+            return str(problem)
+
+    model = xmile_reading(_as_bytes(text), path, open_file)
+    return replace(model, sources=tuple(access.read.values()), allow_files=folders)
 
 
 def read_sketch(path: PathLike, *, encoding: str | None = None) -> Sketch:

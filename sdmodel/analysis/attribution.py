@@ -237,13 +237,7 @@ def attribute_levers(
     if pairs is not None and pairs < 2:  # noqa: PLR2004 - a standard error needs two
         message = "pairs: one pair of orders has no standard error; give at least 2"
         raise AnalysisError(message)
-    block = _runs_per_member(runs.count, pairs and 1) * runs.run_bytes
-    copies = runs.run_bytes * runs.members * (runs.count + 2) * _COPIES if runs.members > 1 else 0
-    needed = copies + min(block, _BLOCK_BYTES)
-    if needed > memory_bytes(memory):
-        cure = "allow that much with --memory, name fewer variables with --on, or use fewer members"
-        message = f"memory: the contributions of {runs.members:,} members take {needed / 2**20:,.0f} MiB; {cure}"
-        raise AnalysisError(message)
+    _check_memory(runs, pairs, memory)
     done, total = 0, runs.members * _runs_per_member(runs.count, pairs)
 
     def runs_done(count: int) -> None:
@@ -269,7 +263,19 @@ def attribute_levers(
 
 
 def contributions_to(dataset: xr.Dataset, name: str) -> VariableAttribution:
-    r"""Return what an attribution contains for a variable, `name` or `name[label]` in any spelling that Vensim allows.
+    r"""Return what an attribution contains for one variable, in its units.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        An attribution, as `attribute_levers` returns it.
+    name : str
+        A variable, `name` or `name[label]`, in any spelling that Vensim accepts.
+
+    Returns
+    -------
+    VariableAttribution
+        The contributions over measure, lever and time, the baseline and the scenario over time, and the rest that was computed.
 
     Raises
     ------
@@ -319,6 +325,16 @@ def _change_lines(model: Model, lever: _Lever) -> list[str]:
 
 def _runs_per_member(count: int, pairs: int | None) -> int:
     return 2**count if pairs is None else 2 * count + 2 + 2 * pairs * (count + 1)
+
+
+def _check_memory(runs: _LeverRuns, pairs: int | None, memory: str | float) -> None:
+    block = _runs_per_member(runs.count, pairs and 1) * runs.run_bytes
+    copies = runs.run_bytes * runs.members * (runs.count + 2) * _COPIES if runs.members > 1 else 0
+    needed = copies + min(block, _BLOCK_BYTES)
+    if needed > memory_bytes(memory):
+        cure = "allow that much with --memory, name fewer variables with --on, or use fewer members"
+        message = f"memory: the contributions of {runs.members:,} members take {needed / 2**20:,.0f} MiB; {cure}"
+        raise AnalysisError(message)
 
 
 def _sum_over_members(runs: _LeverRuns, pairs: int | None, seed: int) -> tuple[dict[str, Numbers], dict[str, Numbers]]:

@@ -7,14 +7,12 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sympy import Indexed, Symbol
-
 from ..errors import AnalysisError, list_some
 from ..model import (
     NA,
     NOISE_SEED,
     RC_START_TIME,
-    RUN_SETTINGS,
+    RUN_SETTING_KEYS,
     Cell,
     Model,
     Numbers,
@@ -23,6 +21,7 @@ from ..model import (
     VensimFunction,
     cell_name,
     display_name,
+    is_reference,
     key,
     split_reference,
     takes_model,
@@ -33,7 +32,7 @@ from ..simulation import RunWarning, ScenarioLike, deciding_cells, under_scenari
 from ..vensim import sampling_text
 
 _EQUALITY = frozenset({"=", "<>"})
-_SETTINGS = frozenset({*map(key, RUN_SETTINGS), key(RC_START_TIME), NOISE_SEED})
+_SETTINGS = RUN_SETTING_KEYS | {key(RC_START_TIME), NOISE_SEED}
 
 
 @takes_model
@@ -117,4 +116,4 @@ def _compared(model: Model) -> Iterator[str]:
                 continue
             for part in walk(equation.expression):
                 if isinstance(part, VensimFunction) and part.name in _EQUALITY:
-                    yield from (split_reference(side)[0] for side in part.args if isinstance(side, Symbol | Indexed))
+                    yield from (split_reference(side)[0] for side in part.args if is_reference(side))

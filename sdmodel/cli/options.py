@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ import click
 
 from ..errors import AnalysisError, DatasetError, SimulationError, StoreError, format_count
 from ..files import write_file
-from ..model import INTEGRATORS, Integrator, Model
+from ..model import INTEGRATORS, Integrator, Model, numbered
 from ..scenario import Scenario
 from ..vensim import read_placed_names
 from .locations import (
@@ -271,9 +270,8 @@ class FileOptions:
             return targets
         folder = runs_folder(self.folder)
         check_folder(folder)
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        numbered = (folder / f"{own}.png" for own in names)
-        return (*targets, next(path for path in numbered if self.force or not os.path.lexists(path)))
+        paths = (folder / f"{own}.png" for own in numbered(name))
+        return (*targets, next(path for path in paths if self.force or not os.path.lexists(path)))
 
     def write(
         self,

@@ -27,7 +27,7 @@ from ..dataset import (
     with_labels,
 )
 from ..errors import DatasetError
-from ..model import RUN_SETTINGS, key
+from ..model import RUN_SETTING_KEYS, key
 
 Numbers = NDArray[np.float64]
 ValueRange = tuple[float, float]
@@ -37,7 +37,6 @@ _SAME_TIME = 1e-6
 """Tolerance, as a share of a step, for two times that are meant to be equal."""
 _ROUNDING = 1e-14
 """The rounding error of a sum that should be zero, as a share of the largest number with the same units."""
-_SETTINGS = frozenset(map(key, RUN_SETTINGS))
 _GROWS, _LOOKS = 10.0, 33
 """A variable that changes by this factor is compared by ratios; and the number of times at which this is looked up."""
 
@@ -159,7 +158,7 @@ def pairs_of(before: xr.Dataset, after: xr.Dataset) -> tuple[list[Pair], list[st
     pairs: list[Pair] = []
     others: list[str] = []
     arrays = [(arrays_of(run), own) for run, own in runs]
-    for name in dict.fromkeys(name for name in moving if name not in _SETTINGS):
+    for name in dict.fromkeys(name for name in moving if name not in RUN_SETTING_KEYS):
         known = [array(own[name]) for array, own in arrays if name in own]
         pair = pair_of(*known) if len(known) == len(runs) else None
         if pair is None:

@@ -153,36 +153,41 @@ def plot_bands(
     times = np.concatenate([run[DATE if dated else TIME].values for run in runs.values()])
     mark_extrapolation(list(panels), extrapolation, times, dated=dated)
     figure.align_ylabels(panels)
-    groups: list[list[Any]] = []
-    for (name, run), colour in zip(runs.items(), COLOURS, strict=False):
-        handles: list[Any] = []
-        prefix = f"{name}: " if len(runs) > 1 else ""
-        levels = run[PROBABILITY].values if PROBABILITY in run.dims else np.array([_MEDIAN])
-        label = f"{prefix}median" if levels.size > 1 else name
-        handles.append(Line2D([], [], color=colour, linewidth=1.5, label=label))
-        bands = find_bands(levels)
-        for rank, (low, high) in reversed(list(enumerate(bands))):
-            share = 100 * (levels[high] - levels[low])
-            # a band lies on the wider ones, so its sample has the opacity of all of them together
-            clear = math.prod(1 - _opacity(outer, len(bands)) for outer in range(rank + 1))
-            handles.append(Patch(facecolor=colour, alpha=1 - clear, linewidth=0, label=f"{share:.4g} % of members"))
-        groups.append(handles)
+    coloured = zip(runs.items(), COLOURS, strict=False)
+    groups = [_handles(run, name, colour, several=len(runs) > 1) for (name, run), colour in coloured]
     if spaghetti:
         groups[0].append(Line2D([], [], color=COLOURS[0], linewidth=0.5, alpha=0.6, label="single members"))
+    if not any(len(group) > 1 for group in groups):
+        groups = [list(itertools.chain(*groups))]
+    add_frame(panels, title, groups, _origin(runs), columnspacing=1.6, handlelength=1.8)
+    return figure
+
+
+def _handles(run: xr.Dataset, name: str, colour: str, *, several: bool) -> list[Any]:
+    """Return the line of a run in the legend, and its bands, the narrowest first."""
+    levels = run[PROBABILITY].values if PROBABILITY in run.dims else np.array([_MEDIAN])
+    median = f"{name}: median" if several else "median"
+    handles: list[Any] = [Line2D([], [], color=colour, linewidth=1.5, label=median if levels.size > 1 else name)]
+    bands = find_bands(levels)
+    for rank, (low, high) in reversed(list(enumerate(bands))):
+        share = 100 * (levels[high] - levels[low])
+        # a band lies on the wider ones, so its sample has the opacity of all of them together
+        clear = math.prod(1 - _opacity(outer, len(bands)) for outer in range(rank + 1))
+        handles.append(Patch(facecolor=colour, alpha=1 - clear, linewidth=0, label=f"{share:.4g} % of members"))
+    return handles
+
+
+def _origin(runs: Mapping[str, xr.Dataset]) -> list[str]:
+    """Describe the models and, for each run, its changes, its members, and the model error in its bands."""
     origin = describe_models(runs)
     for name, run in runs.items():
         text = "; ".join(filter(None, (*describe_changes(run), _describe_members(run)))) or "no changes"
         origin += wrap(f"{name}: {text}", _PAGE_LINE)
         wide = [variable for variable in run.data_vars.values() if MODEL_ERROR in variable.attrs]
         if wide:
-            names_of_wide = ", ".join(map(long_name, wide))
-            origin += wrap(
-                f"bands of {names_of_wide} include the model error of {wide[0].attrs[MODEL_ERROR]}", _PAGE_LINE
-            )
-    if not any(len(group) > 1 for group in groups):
-        groups = [list(itertools.chain(*groups))]
-    add_frame(panels, title, groups, origin, columnspacing=1.6, handlelength=1.8)
-    return figure
+            variables, file = ", ".join(map(long_name, wide)), wide[0].attrs[MODEL_ERROR]
+            origin += wrap(f"bands of {variables} include the model error of {file}", _PAGE_LINE)
+    return origin
 
 
 @plain_text
@@ -306,6 +311,11 @@ def plot_fit(
     -------
     matplotlib.figure.Figure
         The figure; its panels are `figure.axes`.
+
+    Raises
+    ------
+    FigureError
+        If there is no series, or another number of axes than series.
 
     Examples
     --------

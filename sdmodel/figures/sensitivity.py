@@ -70,6 +70,11 @@ def plot_tornado(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes
     matplotlib.figure.Figure
         The figure; its panels are `figure.axes`.
 
+    Raises
+    ------
+    FigureError
+        If there is no outcome or no constant, or another number of axes than outcomes.
+
     Examples
     --------
     >>> import sdmodel as sd
@@ -108,6 +113,11 @@ def plot_sobol(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes =
     -------
     matplotlib.figure.Figure
         The figure; its panels are `figure.axes`.
+
+    Raises
+    ------
+    FigureError
+        If there is no outcome or no constant, or another number of axes than outcomes.
 
     Examples
     --------
@@ -148,6 +158,11 @@ def plot_morris(found: xr.Dataset, *, title: str | None = None, axes: PanelAxes 
     -------
     matplotlib.figure.Figure
         The figure; its panels are `figure.axes`.
+
+    Raises
+    ------
+    FigureError
+        If there is no outcome or no constant, or another number of axes than outcomes.
 
     Examples
     --------

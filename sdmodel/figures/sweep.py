@@ -164,12 +164,7 @@ def plot_sweep(
         message = "the figure: has no variables; name at least one"
         raise FigureError(message)
     find_variables(run, names)
-    dims = lever_dims(run)
-    if not dims or lever not in (None, *dims):
-        cure = f"it has {', '.join(dims)}" if dims else "plot a run of `sdmodel sweep`"
-        message = f"the figure: the run has no lever{f' {lever!r}' if lever and dims else ''}; {cure}"
-        raise FigureError(message)
-    dim = lever or dims[0]
+    dim = _shown_lever(run, lever)
     part, held = _slice_at_base(run, [dim])
     scale = _colour_scale(part[dim])
     panels = [
@@ -188,15 +183,37 @@ def plot_sweep(
         format_time_axis(place, part[TIME].attrs.get("units"), dated=dated)
     mark_extrapolation(list(places), extrapolation, part[DATE if dated else TIME].values, dated=dated)
     figure.align_ylabels(places)
+    _add_colour_bar(figure, places, scale)
+    _add_frame(places, title, _handles(part, scale), run, held)
+    return figure
+
+
+def _shown_lever(run: xr.Dataset, lever: str | None) -> str:
+    """Return the dimension of the lever along which lines differ."""
+    dims = lever_dims(run)
+    if not dims or lever not in (None, *dims):
+        cure = f"it has {', '.join(dims)}" if dims else "plot a run of `sdmodel sweep`"
+        message = f"the figure: the run has no lever{f' {lever!r}' if lever and dims else ''}; {cure}"
+        raise FigureError(message)
+    return lever or dims[0]
+
+
+def _add_colour_bar(figure: Figure, places: NDArray[Any], scale: _ColourScale) -> None:
+    """Show which colour is which value of the lever, with a line at its own value."""
     bar = figure.colorbar(
         ScalarMappable(scale.norm, scale.colours), ax=list(places), location="right", aspect=35, fraction=0.04, pad=0.015,
         shrink=min(1.0, 3.9 / (figure.get_figheight() - _HEAD)), anchor=(0.0, 1.0),
     )  # fmt: skip
     _style_colour_bar(bar, _describe_lever(scale.lever))
     _set_lever_ticks(bar.ax.yaxis, scale.lever, _TICKS)
-    handles: list[Any] = []
     if scale.base is not None:
         bar.ax.axhline(float(scale.lever[scale.base]), color="black", linewidth=1.5)
+
+
+def _handles(part: xr.Dataset, scale: _ColourScale) -> list[Any]:
+    """Return the legend: the lever's own value, and over members the median and the band of each end."""
+    handles: list[Any] = []
+    if scale.base is not None:
         handles.append(Line2D([], [], label=f"base: {_describe_value(scale.lever, scale.base)}", **_BASE))
     if PROBABILITY in part.dims:
         levels = part[PROBABILITY].values
@@ -206,8 +223,7 @@ def plot_sweep(
             for position in scale.ends:
                 label = f"{share} at {format_number(float(scale.lever[position]))}"
                 handles.append(Patch(facecolor=scale.colour(position), alpha=0.35, linewidth=0, label=label))
-    _add_frame(places, title, handles, run, held)
-    return figure
+    return handles
 
 
 @plain_text

@@ -33,7 +33,7 @@ from .model_error import (
 )
 from .observations import Observations, RawSeries, join_observations, parse_time, read_observations
 from .optimum import Direction, Identification, Optimum, Search, close_pairs, leading_constants
-from .parameters import DEFAULT_GROUP, Equality, Parameter, free_constants, unused_priors
+from .parameters import Equality, Parameter, free_constants, unused_priors
 from .posterior import (
     Chain,
     Marginal,
@@ -72,7 +72,6 @@ __all__ = [
     "CHAIN",
     "CUT_STARTS",
     "CUT_STEPS",
-    "DEFAULT_GROUP",
     "HORIZONS",
     "SAMPLES",
     "SCORE_HEADINGS",

@@ -294,7 +294,21 @@ def score_cells(score: Score) -> list[str]:
 
 
 def score_backtest(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> list[Score]:
-    """Score a back-test: each series at each horizon, each series, then all together, which is the last."""
+    """Score a back-test against what came; the forecasts are compared with the last value and the last trend.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        What `backtest_model` returns, whose example also scores.
+    horizons : sequence of float, default (0.25, 0.5, 1.0)
+        Upper ends of the horizons that are scored together, in the model's unit of time; what lies beyond is one more group.
+
+    Returns
+    -------
+    list of Score
+        The scores of each series at each horizon, of each series, and of all series in the same way; the last is that of all
+        forecasts.
+    """
     forecasts = _forecasts(found)
     errors = {id(one): _model_error(one, forecasts, horizons) for one in forecasts}
     scores = []
@@ -319,7 +333,25 @@ def model_errors(found: xr.Dataset, *, horizons: Sequence[float] = HORIZONS) -> 
 
 
 def backtest_panels(found: xr.Dataset, names: Sequence[str] = ()) -> dict[str, xr.Dataset]:
-    """Return the data of a figure for each series, or for those named: the forecast of each cut over time, and what came."""
+    """Return the data of a figure for each series: the forecast of each cut over time, and what came.
+
+    Parameters
+    ----------
+    found : xarray.Dataset
+        What `backtest_model` returns.
+    names : sequence of str, optional
+        The series; all by default.
+
+    Returns
+    -------
+    dict of str to xarray.Dataset
+        The panel of each series by its name, in its units, as `plot_backtest` takes it.
+
+    Raises
+    ------
+    CalibrationError
+        If the back-test has no series of one of the names.
+    """
     dated = DATE in found.coords
     unknown = [name for name in names if name not in _names(found)]
     if unknown:

@@ -141,14 +141,47 @@ def sample_posterior(
     checkpoint: Checkpoint | None = None,
     progress: Evaluations | None = None,
 ) -> Calibration:
-    """Return the calibration with its posterior, from `steps` steps of `walkers` walkers, including those of `chain`.
+    r"""Sample the posterior of a calibration: all values of the free constants that agree with the data well enough.
 
-    `checkpoint` is called with the chain after every step, `progress` with the number of points proposed.
+    Parameters
+    ----------
+    calibration : Calibration
+        What `calibrate_model` returns.
+    steps : int
+        Number of steps of each walker, including those of `chain`.
+    walkers : int
+        Number of walkers: even, and at least twice the number of free constants.
+    chain : Chain, optional
+        The steps made so far, which are continued exactly as if they had never stopped.
+    checkpoint : callable, optional
+        Called with the chain after every step.
+    progress : callable, optional
+        Called with the number of points proposed since the last call.
+
+    Returns
+    -------
+    Calibration
+        The same with its `posterior`: `chain.points` of shape (steps, walkers, constants), in the units of each constant, and
+        `marginals`, one per constant, with its interval and diagnostics.
 
     Raises
     ------
     CalibrationError
         If the extra `calibrate` is not installed, or there are too few walkers or steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import sdmodel as sd
+    >>> from sdmodel.errors import Place
+    >>> from sdmodel.inference import ErrorModel, Series, free_constants
+    >>> from sdmodel.testing import tiny_model
+    >>> model = tiny_model("Stock = INTEG(rate, 0)\nrate = 2")
+    >>> times, values, error = np.array([1.0, 2.0]), np.array([3.0, 6.0]), ErrorModel("absolute", 0.5)
+    >>> seen = Series("seen", sd.read_formula("Stock"), "Stock", times, values, error, "kg", Place("example", 1))
+    >>> found = sd.calibrate_model(model, [seen], free_constants(model, ["rate=0:10"]), starts=4)
+    >>> sd.sample_posterior(found, steps=50, walkers=8).posterior.chain.points.shape
+    (50, 8, 1)
     """
     check_posterior_extra()
     least = max(4, 2 * len(calibration.parameters))

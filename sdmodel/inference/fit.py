@@ -209,6 +209,20 @@ def _naive_scores(series: Series) -> tuple[float, float]:
 def fit_panels(run: xr.Dataset, series: Sequence[Series], *, bands: Sequence[float] = BANDS) -> dict[str, xr.Dataset]:
     r"""Return the data of a figure for each series, in its units: the run around the observed times, and the observations.
 
+    Parameters
+    ----------
+    run : xarray.Dataset
+        A run or an ensemble, in memory or opened lazily.
+    series : sequence of Series
+        What `read_series` returns.
+    bands : sequence of float, default (0.5, 0.9)
+        Probabilities, between 0 and 1, of the central bands of an ensemble.
+
+    Returns
+    -------
+    dict of str to xarray.Dataset
+        The panel of each series by its name, as `plot_fit` takes it.
+
     Raises
     ------
     ObservationError

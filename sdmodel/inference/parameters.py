@@ -14,7 +14,7 @@ from ..model import Cell, Model, cell_name, key, plan, references_in, split_refe
 from ..scenario import Distribution, FreeConstant, Sampling, Scenario, constant_cells, constant_values
 from ..vensim import read_bounds
 
-DEFAULT_GROUP = "Uncertainties"
+_DEFAULT_GROUP = "Uncertainties"
 """The group of a model whose constants are free unless the user names others."""
 
 _OPTION = "--free"
@@ -113,12 +113,12 @@ def free_constants(
     requests = requests or [(_OPTION, FreeConstant(cell.key, cell.labels)) for cell in priors]
     if not requests:
         relevant = causes(model, moving)
-        group = (one for one in model if key(one.group) == key(DEFAULT_GROUP) and one.key in relevant)
+        group = (one for one in model if key(one.group) == key(_DEFAULT_GROUP) and one.key in relevant)
         constants = (one for one in group if one.kind == "constant" and not one.fixed)
         ranged = (one for one in constants if one.range and None not in (one.range.minimum, one.range.maximum))
         requests = [(_OPTION, FreeConstant(one.key)) for one in ranged]
     if not requests:
-        cure = f"or give constants of the group {DEFAULT_GROUP} a range [low,high] in the model"
+        cure = f"or give constants of the group {_DEFAULT_GROUP} a range [low,high] in the model"
         message = f'no constant is free; name some with {_OPTION} "name=low:high", {cure}'
         raise CalibrationError(message)
     known = dict(plan(model).constants) | constant_values(model, scenario or Scenario(""))

@@ -19,9 +19,9 @@ from .algebra import (
     multiply,
     negate,
     number,
+    numbers_of,
     power,
     product_factors,
-    rebuild,
     references_in,
     signed_terms,
     split_reference,
@@ -47,7 +47,7 @@ from .data.variables import (
     reads_computed,
     with_points,
 )
-from .evaluation import ReadArray, Start, evaluate, evaluate_arrays
+from .evaluation import Start, evaluate, evaluate_arrays
 from .expansion import DelayOrder, delay_orders, expand
 from .faults import find_faults
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array
@@ -67,14 +67,14 @@ from .functions.refused import (
 from .functions.row import AXES, NOTHING_DUE, Absent, Array, ArrayEmitter, Emitter, FunctionRow
 from .functions.table import ARRAY_FUNCTIONS, FUNCTIONS, LOOKUPS, REDUCTIONS, row_of
 from .kinds import kind_of, rates_of, with_flows
-from .names import MARK, display_name, identifiers, join_name, key, nearest, split_list, split_name, suggest
+from .names import MARK, display_name, identifiers, join_name, key, nearest, numbered, split_list, split_name, suggest
 from .order import Assignment, Block, Part, Plan, cell_name, plan, quoted_cell, unfinished_equations
 from .records import (
     GIVEN_DATA,
     INTEGRATORS,
     NOWHERE,
     RC_START_TIME,
-    REQUIRED_SETTINGS,
+    RUN_SETTING_KEYS,
     RUN_SETTINGS,
     Element,
     Equation,
@@ -159,8 +159,8 @@ __all__ = [
     "RC_START_TIME",
     "REDUCTIONS",
     "REFUSED",
-    "REQUIRED_SETTINGS",
     "RUN_SETTINGS",
+    "RUN_SETTING_KEYS",
     "SEED",
     "TIME",
     "UNFINISHED",
@@ -197,7 +197,6 @@ __all__ = [
     "Part",
     "Plan",
     "Range",
-    "ReadArray",
     "RealityCheck",
     "Shape",
     "Site",
@@ -269,6 +268,8 @@ __all__ = [
     "new_array",
     "number",
     "number_text",
+    "numbered",
+    "numbers_of",
     "picked_cell",
     "plan",
     "points_in",
@@ -280,7 +281,6 @@ __all__ = [
     "quoted_cell",
     "rates_of",
     "reads_computed",
-    "rebuild",
     "reduction_ranges",
     "references_in",
     "resolve",

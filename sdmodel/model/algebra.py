@@ -65,6 +65,11 @@ class Table(AtomicExpr):
         table.limits = limits
         return table
 
+    @property
+    def by_x(self) -> list[tuple[float, float]]:
+        """The points in the order of x; those at the same x stay in the order of the file."""
+        return sorted(self.points, key=lambda point: point[0])
+
     def _hashable_content(self) -> tuple[object, ...]:
         return (self.points, self.limits)
 
@@ -102,6 +107,11 @@ class Numbers(AtomicExpr):
         return ", ".join(f"{value:g}" for value in self.values)
 
     _latex = _sympystr
+
+
+def numbers_of(expression: Expr) -> Numbers:
+    """The numbers of a constant's equation, which may be a single one."""
+    return expression if isinstance(expression, Numbers) else Numbers([float(expression)])
 
 
 class Site(AtomicExpr):
@@ -320,7 +330,7 @@ def references_in(expression: Expr) -> Iterator[Expr]:
     """Every reference to an element, in order, repeats included; the range that ELMCOUNT counts is none."""
     parts = walk(expression)
     for part in parts:
-        if isinstance(part, Symbol | Indexed):
+        if is_reference(part):
             yield part
         elif isinstance(part, VensimFunction) and part.name == "ELMCOUNT":
             next(parts)

@@ -14,10 +14,20 @@ from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
-from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
+from sympy import Add, Expr, Mul, Pow, S, Symbol
 
 from ..extras import LazyModule
-from .algebra import Numbers, Slice, Table, VensimFunction, add, product_factors, split_reference, transform
+from .algebra import (
+    Numbers,
+    Slice,
+    Table,
+    VensimFunction,
+    add,
+    is_reference,
+    product_factors,
+    split_reference,
+    transform,
+)
 from .functions.reductions import unclaimed_ranges
 from .functions.row import AXES, Kind, Moment
 from .functions.table import row_of
@@ -67,7 +77,7 @@ class _Evaluation:
     def number(self, expression: Expr) -> float:
         if expression.is_Number:
             return float(expression)
-        if isinstance(expression, Symbol | Indexed):
+        if is_reference(expression):
             name, indices = split_reference(expression)
             if name in self.subscripts or (not indices and name in self.binding):
                 return position(self.subscripts, (indices or (name,))[0], self.binding)
@@ -200,7 +210,7 @@ def evaluate_arrays(expression: Expr, read: ReadArray) -> NDArray[np.float64]:
 def _values(expression: Expr, read: ReadArray) -> NDArray[np.float64] | np.float64:
     if expression.is_Number:
         return np.float64(expression)
-    if isinstance(expression, Symbol | Indexed):
+    if is_reference(expression):
         return np.asarray(read(*split_reference(expression)), dtype=float)
     if isinstance(expression, Mul):
         total: NDArray[np.float64] | np.float64 = np.float64(1)

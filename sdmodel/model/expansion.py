@@ -14,7 +14,7 @@ from itertools import count
 from types import MappingProxyType
 from typing import NoReturn
 
-from sympy import Expr, Indexed, Integer, Symbol
+from sympy import Expr, Integer, Symbol
 
 from ..errors import Fault, ModelError
 from .algebra import (
@@ -22,6 +22,7 @@ from .algebra import (
     Site,
     Table,
     VensimFunction,
+    is_reference,
     make_reference,
     references_in,
     split_reference,
@@ -183,7 +184,7 @@ class _Builder:
     def _values(self, expression: Expr) -> Iterator[tuple[tuple[str, ...], Expr]]:
         """An expression in the cells of the equation; for a lookup the table of each cell, once if they have the same."""
         subscripts, equation = self.model.subscripts, self.equation
-        name, indices = split_reference(expression) if isinstance(expression, Symbol | Indexed) else ("", ())
+        name, indices = split_reference(expression) if is_reference(expression) else ("", ())
         if name not in self.model.elements or self.model.elements[name].kind != "lookup":
             yield equation.subscripts, expression
             return
@@ -306,7 +307,7 @@ class _Call:
 
     def parts_of(self, variable: Expr, *roles: str) -> Sequence[Expr]:
         model = self.builder.model
-        name, indices = split_reference(variable) if isinstance(variable, Symbol | Indexed) else ("", ())
+        name, indices = split_reference(variable) if is_reference(variable) else ("", ())
         element = model.elements.get(name)
         calls = [equation.expression for equation in element.equations] if element else []
         makes = all(isinstance(call, VensimFunction) and set(roles) <= call.row.roles for call in calls)

@@ -14,7 +14,7 @@ from sympy import Expr, Indexed, Symbol
 
 from ..errors import Fault, ModelError, Place, format_count
 from ..extras import LazyModule
-from .algebra import Numbers, Slice, Table, VensimFunction, make_reference, split_reference
+from .algebra import Numbers, Slice, Table, VensimFunction, is_reference, make_reference, split_reference
 from .data.variables import reads_computed
 from .frames import CellArray, UnequalError, labels_at, new_array, span
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
@@ -53,7 +53,6 @@ _TRUTH = {"true": "1", "false": "0"}
 Role = Literal["number", "lookup", "range"]
 Uses = dict[tuple[Expr, Role], None]
 _ROLES: Mapping[str, Role] = {"table": "lookup", "range": "range"}
-_REFERENCES = (Symbol, Indexed)
 
 
 def find_faults(model: Model) -> tuple[Fault, ...]:
@@ -92,7 +91,7 @@ def _uses(expression: Expr) -> Uses:
     waiting = [expression]
     while waiting:
         part = waiting.pop()
-        if isinstance(part, _REFERENCES):
+        if is_reference(part):
             found[part, "number"] = None
         elif isinstance(part, Slice):
             found[part, "number"] = found[part.reference, "number"] = None
@@ -271,13 +270,13 @@ class _Search:
         for part, role in uses:
             fault = None
             if role == "range":
-                name = split_reference(part)[0] if isinstance(part, Symbol | Indexed) else str(part)
+                name = split_reference(part)[0] if is_reference(part) else str(part)
                 if not isinstance(part, Symbol) or name not in self.model.subscripts:
                     what = f"ELMCOUNT counts the labels of a range, and '{_as_written(equation, name)}' is not a range"
                     fault = Fault(equation.places.get(name, equation.place), f"{what}; name a range")
                 elif self.repeated(name):
                     fault = self.unclear_count(equation, name, "ELMCOUNT")
-            elif isinstance(part, _REFERENCES):
+            elif is_reference(part):
                 fault = self.bad_reference(equation, part, called=role == "lookup")
             elif not isinstance(part, Table | Slice):
                 cure = "this argument of the function must be the name of a lookup"
@@ -395,7 +394,7 @@ class _Search:
             for part in dict.fromkeys(part for part, role in _uses(equation.expression) if role != "range"):
                 if isinstance(part, Slice):
                     part = make_reference(split_reference(part.reference)[0], *self.along(part))  # noqa: PLW2901
-                name, indices = split_reference(part) if isinstance(part, Symbol | Indexed) else ("", ())
+                name, indices = split_reference(part) if is_reference(part) else ("", ())
                 place = equation.places.get(name, equation.place)
                 try:
                     missing = self.missing_cell(equation, name, indices)

@@ -12,7 +12,7 @@ from ..errors import Fault, ModelError
 from .algebra import NA, Numbers, OpaqueCall, VensimFunction, make_reference, number, walk
 from .data.lookups import data_as_lookups
 from .functions.data import ROWS
-from .names import display_name, key
+from .names import display_name, key, numbered
 from .records import Element, Model, takes_model
 from .subscripts import TIME, Cell, SubscriptFault, bindings, write_out
 
@@ -125,10 +125,7 @@ def _names(model: Model) -> tuple[dict[Cell, str], tuple[str, ...]]:
         element = model.elements[cell.key]
         labels = (model.labels.get(label, label) for label in cell.labels)
         plain = " ".join(map(display_name, (element.name, *labels)))
-        name, count = plain, 1
-        while cell.labels and key(name) in taken:
-            count += 1
-            name = f"{plain} {count}"
+        name = next(own for own in numbered(plain, " ") if not (cell.labels and key(own) in taken))
         taken.add(key(name))
         names[cell] = name
         if name != plain:

@@ -12,10 +12,10 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
 from ..extras import LazyModule
-from .algebra import Slice, split_reference
+from .algebra import Slice, is_reference, split_reference
 from .functions.reductions import is_reduction, reduction_ranges
 from .names import MARK
 from .records import Element, Equation, Subscript
@@ -114,7 +114,7 @@ class Frame:
         self, subscripts: Mapping[str, Subscript], expression: Expr
     ) -> Iterator[tuple[str, tuple[str, ...], Frame]]:
         """Yield every reference in an expression that reads cells: its name, its indices, and the frame around it."""
-        if isinstance(expression, Indexed | Symbol):
+        if is_reference(expression):
             name, indices = split_reference(expression)
             if name in subscripts:
                 self.column(subscripts, (indices or (name,))[0])

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from sympy import Add, Expr, Indexed, Mul, S, Symbol
+from sympy import Add, Expr, Mul, S
 
-from .algebra import Numbers, Table, VensimFunction, split_reference
+from .algebra import Numbers, Table, VensimFunction, is_reference, split_reference
 from .records import Element, Kind
 
 
 def kind_of(expressions: Sequence[Expr]) -> Kind:
     """Return the kind that the right-hand sides of an element show; a flow is an auxiliary so far."""
-    if any(map(_is_integral, expressions)):
+    if any(map(is_integral, expressions)):
         return "stock"
     if all(isinstance(expression, Table) for expression in expressions):
         return "lookup"
@@ -35,16 +35,17 @@ def with_flows(elements: Mapping[str, Element]) -> dict[str, Element]:
 
 def rates_of(element: Element) -> list[Expr]:
     """Return the rates of an element's equations; some cells of a stock may be constants or auxiliaries."""
-    return [own.expression.args[0] for own in element.equations if _is_integral(own.expression)]
+    return [own.expression.args[0] for own in element.equations if is_integral(own.expression)]
 
 
-def _is_integral(expression: Expr) -> bool:
+def is_integral(expression: Expr) -> bool:
+    """Whether an expression is the INTEG of a stock."""
     return isinstance(expression, VensimFunction) and expression.name == "INTEG"
 
 
 def _terms(rate: Expr) -> Iterator[Expr]:
     """Yield the references that a rate adds or subtracts."""
-    if isinstance(rate, Symbol | Indexed):
+    if is_reference(rate):
         yield rate
     elif isinstance(rate, Add) or (isinstance(rate, Mul) and len(rate.args) == 2 and rate.args[0] == S.NegativeOne):  # noqa: PLR2004 - a sign and its operand
         for part in rate.args:

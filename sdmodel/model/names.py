@@ -8,7 +8,7 @@ import itertools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -100,13 +100,15 @@ def identifiers(keys: Iterable[str]) -> dict[str, str]:
         base = "_".join(letters.split()).strip("_") or "variable"
         base = base if base.isidentifier() else f"v_{base}"
         base = base[:_LONGEST].encode()[: 2 * _LONGEST].decode(errors="ignore")
-        identifier, number = base, 1
-        while identifier.casefold() in taken:
-            number += 1
-            identifier = f"{base}_{number}"
-        taken.add(identifier.casefold())
-        found[name] = identifier
+        found[name] = next(own for own in numbered(base, "_") if own.casefold() not in taken)
+        taken.add(found[name].casefold())
     return found
+
+
+def numbered(name: str, mark: str = "-") -> Iterator[str]:
+    """Yield a name, and then the same with a mark and 2, 3 and so on, for a search for one that is free."""
+    yield name
+    yield from (f"{name}{mark}{number}" for number in itertools.count(2))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

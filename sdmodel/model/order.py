@@ -15,18 +15,28 @@ from itertools import chain, product, repeat
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
 from ..errors import Fault, ModelError, list_some
 from ..extras import LazyModule, made_once
-from .algebra import Numbers, Slice, Table, VensimFunction, references_in, split_reference, walk
+from .algebra import (
+    Numbers,
+    Slice,
+    Table,
+    VensimFunction,
+    is_reference,
+    numbers_of,
+    references_in,
+    split_reference,
+    walk,
+)
 from .data.computed import with_computed_points
 from .evaluation import evaluate
 from .expansion import expand
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span, taken
 from .functions.reductions import is_reduction
 from .functions.refused import UNFINISHED, Unfinished
-from .functions.row import Memory
+from .functions.row import FunctionRow, Memory
 from .functions.solution import SOLUTION, ZERO_FOUND
 from .names import join_name
 from .records import Element, Equation, Model
@@ -198,18 +208,20 @@ class Plan:
 
     def guesses(self, cell: Cell) -> tuple[Cell, Cell] | None:
         """The last guess for a cell that SIMULTANEOUS solves, and what its loop makes of it; None for another cell."""
-        own = next(own for own in (*self.start, *self.step) if own.cell == cell)
-        if not (isinstance(own.expression, VensimFunction) and own.expression.row is SOLUTION):
+        if (own := self._solved(cell, SOLUTION)) is None:
             return None
         guess, last = cells_in(self.model.subscripts, own.expression, own.binding)
         return guess, last
 
     def residual(self, cell: Cell) -> Cell | None:
         """The largest of what FIND ZERO makes zero for a cell; None for a cell that it does not solve for."""
+        own = self._solved(cell, ZERO_FOUND)
+        return None if own is None else next(cells_in(self.model.subscripts, own.expression.args[1], own.binding))
+
+    def _solved(self, cell: Cell, row: FunctionRow) -> Assignment | None:
+        """The assignment of a cell that a function solves for; None for another cell."""
         own = next(own for own in (*self.start, *self.step) if own.cell == cell)
-        if not (isinstance(own.expression, VensimFunction) and own.expression.row is ZERO_FOUND):
-            return None
-        return next(cells_in(self.model.subscripts, own.expression.args[1], own.binding))
+        return own if isinstance(own.expression, VensimFunction) and own.expression.row is row else None
 
     @cached_property
     def stocks(self) -> tuple[Assignment, ...]:
@@ -291,7 +303,7 @@ def _check_shifts(made: Plan) -> None:
 def _shifted(model: Model, own: Assignment) -> tuple[Cell, ...]:
     """The stocks that a SHIFT IF TRUE moves: from the one that it names on, along the last subscript."""
     reference, _, size, *_ = own.expression.args
-    name, indices = split_reference(reference) if isinstance(reference, Symbol | Indexed) else ("", ())
+    name, indices = split_reference(reference) if is_reference(reference) else ("", ())
     element, what = model.elements.get(name), ""
     if element is None or not indices or element.kind != "stock":
         shown = f"'{element.name}'" if element else "an expression"
@@ -315,8 +327,7 @@ def _shifted(model: Model, own: Assignment) -> tuple[Cell, ...]:
 
 def _add_constants(model: Model, constants: CellMap[float], element: Element, equation: Equation) -> None:
     """Add the numbers of an equation to the constants of a model."""
-    subscripts, expression = model.subscripts, equation.expression
-    values = expression.values if isinstance(expression, Numbers) else (float(expression),)
+    subscripts, values = model.subscripts, numbers_of(equation.expression).values
     if count_cells(subscripts, equation.subscripts) < FEWEST and element.key not in constants.parts:
         cells = [Cell(element.key, labels) for labels, _ in bindings(subscripts, equation)]
         constants.parts.update(zip(cells, values if len(values) > 1 else repeat(values[0]), strict=False))

@@ -29,6 +29,8 @@ INTEGRATORS: tuple[Integrator, ...] = get_args(Integrator)
 NOWHERE = Place("", 1)
 RUN_SETTINGS = ("INITIAL TIME", "FINAL TIME", "TIME STEP", "SAVEPER")
 """The elements that control a run."""
+RUN_SETTING_KEYS = frozenset(map(key, RUN_SETTINGS))
+"""Their keys."""
 REQUIRED_SETTINGS = RUN_SETTINGS[:3]
 """The elements without which a model cannot run."""
 RC_START_TIME = "RC START TIME"

@@ -27,6 +27,7 @@ from .algebra import (
     VensimFunction,
     add,
     divide,
+    is_reference,
     make_reference,
     multiply,
     negate,
@@ -409,7 +410,7 @@ def _renamed(expression: Expr, names: Mapping[str, str], *more: str) -> Expr:
     def change(part: Expr) -> Expr | None:
         if isinstance(part, Slice):
             return Slice(_renamed(part.reference, names, *more), *part.args[1:])
-        name, indices = split_reference(part) if isinstance(part, Symbol | Indexed) else ("", ())
+        name, indices = split_reference(part) if is_reference(part) else ("", ())
         return make_reference(names[name], *more, *indices) if name in names else None
 
     return transform(expression, change) if names else expression

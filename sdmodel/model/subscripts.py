@@ -16,7 +16,7 @@ from sympy import Add, Expr, Indexed, Mul, Symbol
 
 from ..errors import Fault, Place
 from ..extras import made_once
-from .algebra import Numbers, OpaqueCall, Slice, VensimFunction, number, rebuild, split_reference, walk
+from .algebra import OpaqueCall, Slice, VensimFunction, is_reference, number, numbers_of, rebuild, split_reference, walk
 from .functions.arithmetic import ABS
 from .functions.logic import IF_THEN_ELSE
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
@@ -330,8 +330,7 @@ def _unchangeable(model: Model) -> Mapping[Cell, float]:
     for element in model.elements.values():
         if element.fixed and element.kind == "constant" and element.dimensions:
             for equation in element.equations:
-                whole = equation.expression
-                values = whole.values if isinstance(whole, Numbers) else (float(whole),)
+                values = numbers_of(equation.expression).values
                 cells = (Cell(element.key, labels) for labels, _ in bindings(model.subscripts, equation))
                 found |= zip(cells, values if len(values) > 1 else repeat(values[0]), strict=False)
     return found
@@ -355,7 +354,7 @@ def chosen_cells(model: Model, expression: Expr, binding: Binding) -> Iterator[C
 
 def write_out(model: Model, expression: Expr, binding: Binding, read: Callable[[Cell], Expr]) -> Expr:
     """Return an expression for one cell: `read` replaces the cells in it, numbers replace ranges, terms replace reductions."""
-    if isinstance(expression, Symbol | Indexed):
+    if is_reference(expression):
         name, indices = split_reference(expression)
         if name in model.subscripts or (not indices and name not in model.elements and name != TIME.key):
             return number(position(model.subscripts, (indices or (name,))[0], binding))

@@ -106,7 +106,7 @@ class Tables:
 
     def _store(self, table: Table) -> tuple[int, bool]:
         if table not in self.stored:
-            self.stored[table] = len(self.stored), self.width > 1 and _is_even(_sorted_points(table))
+            self.stored[table] = len(self.stored), self.width > 1 and _is_even(table.by_x)
         return self.stored[table]
 
     def _call(self, function: Function, shape: tuple[str, int, bool], x: str, table: str) -> str:
@@ -158,13 +158,9 @@ class Tables:
         return f.text(f"internal {f.number} @{name}({f.number} %x, ptr %p) {attributes}", f"ret {f.number} {value}")
 
 
-def _sorted_points(table: Table) -> list[tuple[float, float]]:
-    return sorted(table.points, key=lambda point: point[0])
-
-
 def _lengthened(table: Table, points: int) -> Table:
     """The table with its last point repeated."""
-    ordered = _sorted_points(table)
+    ordered = table.by_x
     return Table([*ordered, *ordered[-1:] * (points - len(ordered))]) if len(ordered) < points else table
 
 
@@ -189,7 +185,7 @@ def _length(points: int) -> int:
 
 def _stored(index: int, table: Table) -> str:
     """The head of a table and its rows: x, y and slopes; the slope after the last point is 0."""
-    points = _sorted_points(table)
+    points = table.by_x
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     slopes = [(ys[i + 1] - ys[i]) / (xs[i + 1] - xs[i]) if xs[i + 1] > xs[i] else 0.0 for i in range(len(points) - 1)]
     head = [xs[0], xs[-1], _density(points)]

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..dataset import make_run
 from ..errors import ReferenceEngineError, format_count
 from ..model import (
-    RUN_SETTINGS,
+    RUN_SETTING_KEYS,
     Element,
     Integrator,
     Model,
@@ -42,7 +42,6 @@ from ..vensim import ScenarioLike, load_scenario
 
 _DATA_ENDINGS = frozenset({".xls", ".xlsx", ".csv", ".tab", ".dat", ".txt"})
 _DATA_LIMIT = 32 * 1024 * 1024
-_SETTINGS = frozenset(map(key, RUN_SETTINGS))
 _PREFIX = "sdmodel-pysd-"
 _COPY_PATH = re.compile(rf"[^\s'\"]*{_PREFIX}[^\s/'\"]*/(?:model/)?")
 
@@ -150,7 +149,7 @@ def _apply_changes(model: PysdModel, changes: Sequence[Change]) -> None:
             cure = "change a lookup without subscripts"
             message = f"{model.path}: PySD cannot change '{variable.name}' as a table; {cure}"
             raise ReferenceEngineError(message)
-        if variable.python in _SETTINGS:
+        if variable.python in RUN_SETTING_KEYS:
             model.engine.time.set_control_vars(**{variable.python: new})
             continue
         with warnings.catch_warnings():

@@ -30,6 +30,7 @@ from ..model import (
     make_reference,
     number,
     number_text,
+    numbers_of,
     suggest,
 )
 from .member_courses import course_times, course_value, points_of, steps_at, times_text, with_member_data
@@ -175,16 +176,10 @@ def cell_values(model: Model, cells: Iterable[Cell], scenario: Scenario | None =
     requested = list(cells)
     for name in dict.fromkeys(cell.key for cell in requested):
         for equation in model.elements[name].equations:
-            numbers = numbers_of(equation)
+            numbers = numbers_of(equation.expression)
             known |= {cell: numbers.at(index) for index, cell in enumerate(_cells(model, name, equation))}
     known |= constant_values(model, scenario) if scenario else {}
     return {cell: known[cell] for cell in requested}
-
-
-def numbers_of(equation: Equation) -> Numbers:
-    """Return the numbers of a constant's equation."""
-    expression = equation.expression
-    return expression if isinstance(expression, Numbers) else Numbers([float(expression)])
 
 
 def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
@@ -193,7 +188,7 @@ def with_constants(model: Model, values: Mapping[Cell, float]) -> Model:
     for name in {cell.key for cell in values}:
         equations = []
         for equation in elements[name].equations:
-            old, cells = numbers_of(equation), _cells(model, name, equation)
+            old, cells = numbers_of(equation.expression), _cells(model, name, equation)
             new = Numbers([values.get(cell, old.at(index)) for index, cell in enumerate(cells)])
             equations.append(replace(equation, expression=new))
         elements[name] = replace(elements[name], equations=tuple(equations))

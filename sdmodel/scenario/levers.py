@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from ..errors import Fault, ScenarioError
 from ..extras import LazyModule
-from ..model import Element, Model, Range, key, takes_model
-from .changes import constant_cells, numbers_of
+from ..model import RUN_SETTING_KEYS, Element, Model, Range, key, numbers_of, takes_model
+from .changes import constant_cells
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,6 @@ else:
     np = LazyModule("numpy")
 
 _GROUPS = {"policy_levers": "policy lever", "uncertainties": "uncertainty", "switches": "switch"}
-_CLOCK = frozenset({"initial_time", "final_time", "time_step", "saveper"})
 _DEFAULT_COUNT, _MAX_COUNT = 11, 10_000
 """The number of values where neither the user nor the model gives one, and the largest number allowed."""
 _ROUNDING = 1e-9
@@ -74,7 +73,7 @@ def find_levers(model: Model, *, every: bool = False) -> tuple[Lever, ...]:
     """
     constants = [one for one in model if one.kind == "constant" and not one.fixed and not one.hidden]
     grouped = [one for group in _GROUPS for one in constants if key(one.group) == group]
-    others = [one for one in constants if one.key not in _CLOCK]
+    others = [one for one in constants if one.key not in RUN_SETTING_KEYS]
     ranged = [one for one in others if one.range is not None]
     return tuple(map(lever_of, others if every else grouped or ranged or others))
 
@@ -82,7 +81,7 @@ def find_levers(model: Model, *, every: bool = False) -> tuple[Lever, ...]:
 def lever_of(constant: Element) -> Lever:
     """Return what a model says about one of its constants, whether or not the model offers it for change."""
     own, meaning = constant.range or Range(), " ".join(constant.comment.split())
-    values = tuple(value for equation in constant.equations for value in numbers_of(equation).values)
+    values = tuple(value for equation in constant.equations for value in numbers_of(equation.expression).values)
     kind = _GROUPS.get(key(constant.group), "constant")
     return Lever(constant.name, kind, values, own.minimum, own.maximum, own.step, constant.units, meaning)
 

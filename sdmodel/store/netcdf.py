@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -16,6 +15,7 @@ from netCDF4 import Dataset
 from ..dataset import DATE, TEXT, TIME, check_run, text_attribute, text_of
 from ..errors import DatasetError, StoreError
 from ..files import Location, is_plain_file, write_file
+from ..model import numbered
 from .addresses import checked_path, is_address
 from .checksums import netcdf_length, read_seal, seal
 
@@ -103,7 +103,7 @@ def save_new_run(run: xr.Dataset, folder: str | os.PathLike[str], name: str) -> 
 
     Raises StoreError if the file cannot be written.
     """
-    paths = (Path(folder) / f"{name}{'' if count == 1 else f'-{count}'}{SUFFIX}" for count in itertools.count(1))
+    paths = (Path(folder) / f"{own}{SUFFIX}" for own in numbered(name))
     path = next(path for path in paths if not os.path.lexists(path))
     try:
         return save_run(run, path)

@@ -9,8 +9,10 @@ from ..extras import lazy_names
 if TYPE_CHECKING:  # the names of the table below, for type checkers
     from .document import Document, document_of, read_document
     from .edit.editor import OpenDocument, open_document, split_statement
+    from .external.access import Access
     from .external.offers import absent_series, data_beside, lacking_data
     from .external.series import with_data_files
+    from .external.tables import TableProblemError
     from .files.data import Points, read_data
     from .files.lines import check_names, read_placed_names, read_savelist, save_list_of
     from .files.optimisation import read_optimisation, read_payoff
@@ -49,8 +51,10 @@ if TYPE_CHECKING:  # the names of the table below, for type checkers
 _NAMES = {
     "document": "Document document_of read_document",
     "edit.editor": "OpenDocument open_document split_statement",
+    "external.access": "Access",
     "external.offers": "absent_series data_beside lacking_data",
     "external.series": "with_data_files",
+    "external.tables": "TableProblemError",
     "files.data": "Points read_data",
     "files.lines": "check_names read_placed_names read_savelist save_list_of",
     "files.optimisation": "read_optimisation read_payoff",
@@ -70,7 +74,7 @@ _NAMES = {
 __getattr__ = lazy_names(__name__, _NAMES)
 
 __all__ = [
-    "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "Relation", "ScenarioLike", "absent_series", "change_text",
+    "Access", "Difference", "DifferenceKind", "Document", "Merge", "OpenDocument", "Points", "Relation", "ScenarioLike", "TableProblemError", "absent_series", "change_text",
     "check_names", "compare_documents", "data_beside", "default_sampling", "document_of", "format_document", "lacking_data", "load_scenario", "looks_like_course",
     "mdl_text", "merge_documents", "model_from_text", "open_document", "plausible_file", "plausible_sampling",
     "read_bounds", "read_change", "read_data", "read_document", "read_formula", "read_grid",

@@ -6,7 +6,9 @@ time step each slat loses what leaks, the last one is emptied into the outflow, 
 - A linear leak takes the same in each step: of what came in on a slat, its fraction divided by the number of slats.
 - An exponential leak takes its fraction, per unit of time, of what is left.
 - Of leaks that together would take more than there is, each gets its share.
+- Leaks may be in a part of the length, of at least one slat; a slat is in it if its middle is.
 - The first content is what an inflow would have left that had always been the same.
+- Neither an inflow nor the fraction of a leak is negative.
 - A transit time that changes counts for what comes in from then on.
 
 All equations are in terms of Vensim's functions. What they need is in variables of their own, such as the fraction of each leak, which
@@ -15,9 +17,9 @@ can so be varied.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from sympy import Expr, S
 
@@ -34,6 +36,7 @@ from ..model import (
     number,
     power,
 )
+from .declarations import NUMBER, Declarations
 from .functions import TIMES, row
 from .limits import what_varies
 from .names import plain_name, quoted
@@ -41,11 +44,6 @@ from .scope import Scope, Variable
 from .translation import flow_of, read_equation
 from .tree import Node
 
-if TYPE_CHECKING:
-    from .declarations import Declarations
-
-_OF_EQUATION = ("eqn", "element", "non_negative", "gf")
-"""The parts of a leak that say its fraction."""
 _FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST = (
     "leak fraction",
     "transit time",
@@ -56,7 +54,16 @@ _FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST = (
     "capacity",
     "inflow limit",
 )
-"""The variables that are added, by what comes after the name of a leak or a conveyor."""
+_BEFORE, _AFTER, _ENTERING, _LEAVING, _CONTENT = (
+    "slats before leaks",
+    "slats after leaks",
+    "inflow to leaks",
+    "outflow of leaks",
+    "content that leaks",
+)
+"""The variables that are added, by what comes after the name of a leak or a conveyor; the second ones where only a part leaks."""
+_NEARLY_HALF = 0.5 - 1e-9
+"""So that a slat leaks whose middle is just where leaks begin."""
 _LEAST = 1e-15
 """The least part of a slat that is left in a step, for its logarithm."""
 
@@ -65,7 +72,7 @@ _LEAST = 1e-15
 class Conveyor:
     """A conveyor: its stock, its flows by name, and the variables that its equations need besides, by their role.
 
-    `time_varies` and `leaks_vary` are whether its transit time and the fractions of its leaks change during a run.
+    `zone` is where leaks begin and end, as parts of its length; `time_varies` and `leaks_vary` are whether its transit time and the fractions of its leaks change during a run.
     """
 
     stock: Variable
@@ -74,9 +81,15 @@ class Conveyor:
     outflow: str
     leaks: Sequence[str]
     is_exponential: bool
+    zone: tuple[float, float] = (0.0, 1.0)
     added: dict[str, Variable] = field(default_factory=dict)
     time_varies: bool = False
     leaks_vary: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether only a part of it leaks."""
+        return bool(self.leaks) and self.zone != (0.0, 1.0)
 
     def equations(self) -> Iterator[tuple[str, Callable[[Scope], Expr]]]:
         """Yield what has an equation that the file does not write, by key, and the expression of each."""
@@ -117,13 +130,38 @@ class _Belt:
     def slats(self) -> Expr:
         return row("MAX", S.One, row("INTEGER", add(divide(self.time, TIMES["dt"]), number(0.5))))
 
+    def slats_before(self) -> Expr:
+        """Write the number of slats before those that leak, of which there is at least one."""
+        return row("MIN", add(self.own(_SLATS), negate(S.One)), self.slats_until(self.conveyor.zone[0], _NEARLY_HALF))
+
+    def slats_after(self) -> Expr:
+        rest = add(self.own(_SLATS), negate(self.own(_BEFORE)), negate(S.One))
+        return row("MIN", rest, add(self.own(_SLATS), negate(self.slats_until(self.conveyor.zone[1]))))
+
+    def slats_until(self, part: float, half: float = 0.5) -> Expr:
+        """Write the number of slats whose middle is not behind a part of the length."""
+        return row("INTEGER", add(multiply(number(part), self.own(_SLATS)), number(half)))
+
+    def leaking_slats(self) -> Expr:
+        slats = self.own(_SLATS) if self.conveyor.leaks else self.slats()
+        if self.conveyor.is_partial:
+            return add(slats, negate(self.own(_BEFORE)), negate(self.own(_AFTER)))
+        return slats
+
     def length(self) -> Expr:
-        return multiply(self.own(_SLATS) if self.conveyor.leaks else self.slats(), TIMES["dt"])
+        """Write the time that it takes to pass what leaks, in whole time steps."""
+        return multiply(self.leaking_slats(), TIMES["dt"])
 
     def delayed(self, inflow: Expr, before: Expr) -> Expr:
+        """Write an inflow when it has passed what leaks."""
         if self.conveyor.time_varies:
             return row("DELAY MATERIAL", inflow, self.time, before, S.Zero)
-        return row("DELAY FIXED", inflow, self.time, before)
+        return row("DELAY FIXED", inflow, self.length() if self.conveyor.is_partial else self.time, before)
+
+    def carried(self, inflow: Expr, slats: Expr, before: Expr) -> Expr:
+        """Write an inflow when it has passed some slats that do not leak, or none."""
+        late = row("DELAY FIXED", inflow, multiply(slats, TIMES["dt"]), before)
+        return row("IF THEN ELSE", row(">", slats, S.Zero), late, inflow)
 
     def fraction(self) -> Expr:
         """Write the sum of the fractions of all leaks."""
@@ -140,29 +178,47 @@ class _Belt:
     def kept(self) -> Expr:
         """Write what is left of a slat at the end, where the fractions of leaks do not change."""
         left = add(S.One, negate(self.lost()))
-        return power(left, self.own(_SLATS)) if self.conveyor.is_exponential else left
+        return power(left, self.leaking_slats()) if self.conveyor.is_exponential else left
+
+    def mean_kept(self) -> Expr:
+        """Write what is on a slat that leaks in equilibrium, as a part of what came in."""
+        slats = self.leaking_slats()
+        if self.conveyor.is_exponential:
+            return row("XIDZ", add(S.One, negate(self.kept())), multiply(self.lost(), slats), S.One)
+        gone = divide(multiply(self.lost(), add(slats, negate(S.One))), multiply(number(2), slats))
+        return add(S.One, negate(gone))
 
     def first_inflow(self) -> Expr:
         """Write the inflow before the start that has left the first content."""
-        slats = self.own(_SLATS)
-        if self.conveyor.is_exponential:
-            mean = row("XIDZ", add(S.One, negate(self.kept())), multiply(self.lost(), slats), S.One)
-        else:
-            gone = divide(multiply(self.lost(), add(slats, negate(S.One))), multiply(number(2), slats))
-            mean = add(S.One, negate(gone))
-        return row("INITIAL", divide(self.own(), multiply(self.length(), mean)))
+        full = multiply(self.length(), self.mean_kept())
+        if self.conveyor.is_partial:
+            others = add(self.own(_BEFORE), multiply(self.own(_AFTER), self.kept()))
+            full = add(full, multiply(others, TIMES["dt"]))
+        return row("INITIAL", divide(self.own(), full))
+
+    def entering(self) -> Expr:
+        return self.carried(self.inflow, self.own(_BEFORE), self.own(_FIRST))
 
     def outflow(self) -> Expr:
         if not self.conveyor.leaks:
             return self.delayed(self.inflow, divide(self.own(), self.length()))
+        if self.conveyor.is_partial:
+            return self.carried(self.own(_LEAVING), self.own(_AFTER), multiply(self.own(_FIRST), self.kept()))
+        return self.leaving()
+
+    def to_leaks(self) -> Expr:
+        return self.own(_ENTERING) if self.conveyor.is_partial else self.inflow
+
+    def leaving(self) -> Expr:
+        """Write what comes out of the slats that leak."""
         before = self.own(_FIRST)
         if not self.conveyor.leaks_vary:
-            return self.delayed(multiply(self.inflow, self.kept()), multiply(before, self.kept()))
-        leaked = add(self.own(_MEAN_LEAK), divide(self.newly_leaking(), self.own(_SLATS)))
+            return self.delayed(multiply(self.to_leaks(), self.kept()), multiply(before, self.kept()))
+        leaked = add(self.own(_MEAN_LEAK), divide(self.newly_leaking(), self.leaking_slats()))
         kept = add(S.One, negate(leaked))
         if self.conveyor.is_exponential:
-            kept = row("EXP", negate(multiply(leaked, self.own(_SLATS))))
-        return multiply(self.delayed(self.inflow, before), kept)
+            kept = row("EXP", negate(multiply(leaked, self.leaking_slats())))
+        return multiply(self.delayed(self.to_leaks(), before), kept)
 
     def leaking(self) -> Expr:
         """Write what leaks in this step in a form that adds up over steps: of an exponential leak the logarithm."""
@@ -174,25 +230,38 @@ class _Belt:
         return add(self.leaking(), negate(self.delayed(self.leaking(), self.leaking())))
 
     def mean_leak(self) -> Expr:
-        """Write the mean of what leaks in a step, in that form, over the transit time before this step."""
+        """Write the mean of what leaks in a step, in that form, over the steps before this one in which a slat leaks."""
         return row("INTEG", divide(self.newly_leaking(), self.length()), self.leaking())
 
     def mean_inflow(self) -> Expr:
-        """Write the mean of the inflow over the transit time; what leaves counts as it came in."""
-        own = divide(self.inflow, self.length())
+        """Write the mean of what came in on the slats that leak."""
+        own = divide(self.to_leaks(), self.length())
         gone = self.delayed(own, divide(self.own(_FIRST), self.length()))
         return row("INTEG", add(own, negate(gone)), self.own(_FIRST))
 
+    def content(self) -> Expr:
+        """Write what is on the slats that leak."""
+        leaks = (negate(self.value(leak)) for leak in self.conveyor.leaks)
+        net = add(self.own(_ENTERING), negate(self.own(_LEAVING)), *leaks)
+        return row("INTEG", net, multiply(self.own(_FIRST), self.length(), self.mean_kept()))
+
     def leak(self, leak: str) -> Expr:
-        source = self.own() if self.conveyor.is_exponential else self.own(_MEAN_INFLOW)
-        return divide(multiply(self.value(f"{leak} {_FRACTION}"), source), row("MAX", S.One, self.asked()))
+        role = _MEAN_INFLOW
+        if self.conveyor.is_exponential:
+            role = _CONTENT if self.conveyor.is_partial else ""
+        return divide(multiply(self.value(f"{leak} {_FRACTION}"), self.own(role)), row("MAX", S.One, self.asked()))
 
 
 _WRITTEN: Mapping[str, Callable[[_Belt], Expr]] = {
     _TIME: _Belt.sampled,
     _SLATS: _Belt.slats,
     _FRACTION: _Belt.fraction,
+    _BEFORE: _Belt.slats_before,
+    _AFTER: _Belt.slats_after,
     _FIRST: _Belt.first_inflow,
+    _ENTERING: _Belt.entering,
+    _LEAVING: _Belt.leaving,
+    _CONTENT: _Belt.content,
     _MEAN_INFLOW: _Belt.mean_inflow,
     _MEAN_LEAK: _Belt.mean_leak,
 }
@@ -204,6 +273,8 @@ def find_conveyors(found: Declarations) -> list[Conveyor]:
     for stock in [*found.variables.values()]:
         if (node := stock.node.find("conveyor")) is None:
             continue
+        if any(name not in found.variables for name in stock.outflows):
+            continue  # reported by the stock
         if (problem := _problem(stock, node, found)) is not None:
             place, what = problem
             found.fault(place, f"'{stock.name}': {what}")
@@ -221,32 +292,57 @@ def _flows(stock: Variable, tag: str, found: Declarations) -> list[Variable]:
 
 def _problem(stock: Variable, node: Node, found: Declarations) -> tuple[Place, str] | None:
     """Return the place of what is not supported in a conveyor, and what to do; or None."""
-    if (arrest := node.find("arrest")) is not None and arrest.text.strip() not in ("", "0"):
-        return (
-            arrest.place,
-            "a conveyor that stops is not supported; delete <arrest>, or model it with stocks and DELAY",
-        )
+    arrest = node.find("arrest")
+    if arrest is not None and arrest.text.strip() not in ("", "0"):
+        what = "a conveyor that stops is not supported; delete <arrest>, or model it with stocks and DELAY"
+        return arrest.place, what
     if node.is_set("discrete"):
         what = 'a discrete conveyor is not supported; delete discrete="true" if its content may be any number'
         return node.place, what
-    outflows = _flows(stock, "outflow", found)
-    plain = [flow for flow in outflows if flow.node.find("leak") is None]
-    if not node.text_of("len") or not plain:
-        return node.place, "a conveyor needs a transit time and an outflow; write <len>, and name an <outflow>"
-    if len(plain) > 1:
-        return plain[
-            1
-        ].node.place, f"'{plain[1].name}' is a second outflow of a conveyor; mark it as a leak with <leak/>"
-    problems = (*map(_problem_of_leak, outflows), *map(_problem_of_inflow, _flows(stock, "inflow", found)))
+    problems = (
+        _problem_of_ends(stock, node, found),
+        _problem_of_leaks(_flows(stock, "outflow", found)),
+        *map(_problem_of_inflow, _flows(stock, "inflow", found)),
+    )
     return next(filter(None, problems), None)
 
 
-def _problem_of_leak(flow: Variable) -> tuple[Place, str] | None:
-    if flow.node.find("leak_integers") is not None:
-        return flow.node.place, f"'{flow.name}' leaks whole units, which is not supported; delete <leak_integers/>"
-    if flow.node.attribute("leak_start") not in ("", "0") or flow.node.attribute("leak_end") not in ("", "1"):
-        cure = "make one conveyor of each part, one of them with the leak"
-        return flow.node.place, f"'{flow.name}' leaks from a part of the conveyor, which is not supported; {cure}"
+def _problem_of_ends(stock: Variable, node: Node, found: Declarations) -> tuple[Place, str] | None:
+    plain = [flow for flow in _flows(stock, "outflow", found) if flow.node.find("leak") is None]
+    if not node.text_of("len") or not plain:
+        return node.place, "a conveyor needs a transit time and an outflow; write <len>, and name an <outflow>"
+    if len(plain) > 1:
+        second = plain[1]
+        return second.node.place, f"'{second.name}' is a second outflow of a conveyor; mark it as a leak with <leak/>"
+    return None
+
+
+def _zone_of(flow: Variable) -> tuple[float, float]:
+    """Return where a leak begins and ends, as parts of the length of its conveyor."""
+    start, end = (flow.node.attribute(name) for name in ("leak_start", "leak_end"))
+    return float(start or 0), float(end or 1)
+
+
+def _problem_of_leaks(outflows: Sequence[Variable]) -> tuple[Place, str] | None:
+    leaks = [flow for flow in outflows if flow.node.find("leak") is not None]
+    for flow in leaks:
+        if flow.node.find("leak_integers") is not None:
+            return flow.node.place, f"'{flow.name}' leaks whole units, which is not supported; delete <leak_integers/>"
+        try:
+            start, end = _zone_of(flow)
+        except ValueError:
+            start, end = 1.0, 0.0
+        if not 0 <= start <= end <= 1:
+            what = f"'{flow.name}' leaks from no part of the conveyor"
+            return (
+                flow.node.place,
+                f"{what}; write a number from 0 to 1 for leak_start, and from there to 1 for leak_end",
+            )
+        if (start, end) != _zone_of(leaks[0]):
+            what = (
+                f"'{flow.name}' and '{leaks[0].name}' leak from different parts of a conveyor, which is not supported"
+            )
+            return flow.node.place, f"{what}; make two conveyors of it"
     return None
 
 
@@ -262,26 +358,48 @@ def _conveyor(stock: Variable, node: Node, found: Declarations) -> Conveyor:
     leaks = [flow.name for flow in outflows if flow.node.find("leak") is not None]
     (outflow,) = (flow.name for flow in outflows if flow.name not in leaks)
     inflows = [flow.name for flow in _flows(stock, "inflow", found)]
-    return Conveyor(stock, node, inflows, outflow, leaks, node.is_set("exponential_leak"))
+    zone = _zone_of(found.variables[key(leaks[0])]) if leaks else (0.0, 1.0)
+    return Conveyor(stock, node, inflows, outflow, leaks, node.is_set("exponential_leak"), zone)
 
 
 def _declare(conveyor: Conveyor, found: Declarations) -> None:
     """Declare the variables that a conveyor adds to a file."""
     for leak in conveyor.leaks:
         flow = found.variables[key(leak)]
-        parts = [part for part in flow.node.all(*_OF_EQUATION) if part.tag != "eqn" or part.text.strip()]
-        parts += [replace(part, tag="eqn") for part in flow.node.all("leak") if part.text.strip()]
-        _variable(_FRACTION, flow, parts, found)
-    roles = [_TIME] if conveyor.node.text_of("sample") else []
-    if conveyor.leaks:
-        roles += [_SLATS, _FRACTION, _FIRST]
-        roles += [] if conveyor.is_exponential else [_MEAN_INFLOW]
-    for role in roles:
+        _variable(_FRACTION, flow, _parts_of_fraction(flow), found)
+    for flow in _flows(conveyor.stock, "inflow", found):
+        if flow.node.find("non_negative") is None:  # what is on its way does not go back
+            flow.node.children.append(Node("non_negative", {}, flow.node.place))
+    for role in _roles(conveyor):
         conveyor.added[role] = _variable(role, conveyor.stock, (), found)
     for tag, role in (("capacity", _CAPACITY), ("in_limit", _MOST)):
         part = conveyor.node.find(tag)
         if part is not None and part.text.strip().lower() not in ("", "inf"):
             conveyor.added[role] = _variable(role, conveyor.stock, [replace(part, tag="eqn")], found)
+
+
+def _parts_of_fraction(flow: Variable) -> list[Node]:
+    """Return the parts of the variable with the fraction of a leak, which is not negative; a number stays a constant."""
+    parts = [part for part in flow.node.all("eqn", "element", "gf") if part.tag != "eqn" or part.text.strip()]
+    parts += [replace(part, tag="eqn") for part in flow.node.all("leak") if part.text.strip()]
+    equations = [own for part in parts for own in ((part,) if part.tag == "eqn" else part.all("eqn"))]
+    if not all(re.fullmatch(NUMBER, equation.text) for equation in equations):
+        parts.append(Node("non_negative", {}, flow.node.place))
+    return parts
+
+
+def _roles(conveyor: Conveyor) -> Iterator[str]:
+    """Yield what the variables of a conveyor are for that have no part in the file."""
+    if conveyor.node.text_of("sample"):
+        yield _TIME
+    if conveyor.leaks:
+        yield from (_SLATS, _FRACTION, _FIRST)
+        if conveyor.is_partial:
+            yield from (_BEFORE, _AFTER, _ENTERING, _LEAVING)
+        if not conveyor.is_exponential:
+            yield _MEAN_INFLOW
+        elif conveyor.is_partial:
+            yield _CONTENT
 
 
 def _variable(role: str, of: Variable, parts: Sequence[Node], found: Declarations) -> Variable:
@@ -305,12 +423,17 @@ def settle_conveyors(
     for conveyor in conveyors:
         leaks = [make_reference(key(f"{leak} {_FRACTION}")) for leak in conveyor.leaks]
         conveyor.leaks_vary = any(what_varies(leak, elements) is not None for leak in leaks)
-        delays = [call for own in elements[key(conveyor.outflow)].equations for call in own.calls if call.row.memory]
-        changing = [name for call in delays if (name := what_varies(call.args[1], elements)) is not None]
+        if conveyor.leaks:
+            times = [own.expression for own in elements[conveyor.added[_SLATS].key].equations]
+        else:
+            outflow = elements[key(conveyor.outflow)]
+            times = [call.args[1] for own in outflow.equations for call in own.calls if call.row.memory]
+        changing = [name for time in times if (name := what_varies(time, elements)) is not None]
         conveyor.time_varies = bool(changing)
-        if conveyor.leaks_vary and changing:
-            what = f"'{conveyor.stock.name}': the transit time changes with '{changing[0]}' while fractions of leaks change"
-            found.fault(conveyor.stock.node.place, f"{what}, which is not supported; use constants for one of them")
+        if changing and (conveyor.leaks_vary or conveyor.is_partial):
+            other = "fractions of leaks change" if conveyor.leaks_vary else "only a part leaks"
+            what = f"'{conveyor.stock.name}': the transit time changes with '{changing[0]}' while {other}"
+            found.fault(conveyor.stock.node.place, f"{what}, which is not supported; use a constant time")
         elif conveyor.leaks_vary or changing:
             if conveyor.leaks_vary:
                 conveyor.added[_MEAN_LEAK] = _variable(_MEAN_LEAK, conveyor.stock, (), found)

@@ -14,11 +14,13 @@ from .extensions import KIND
 from .measures import Measures, measures_of
 from .names import CLASH, label_of, name_key, plain_name, split_names, split_qualified
 from .scope import Gf, Macro, Variable, by_module
-from .tree import Node
+from .tree import NOT_READ, Node
 
 KINDS = ("stock", "flow", "aux", "gf", "vensim:data")
 """The tags of variables."""
 _PLACEHOLDER = ((0.0, 1.0), (1.0, 1.0))
+_DEEPEST = 50
+"""Maximum nesting of modules."""
 _MOST_LABELS = 1_000_000
 _MOST_MODULES = 1_000
 NUMBER = r"\s*+[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eE][-+]?\d++)?\s*+"
@@ -207,12 +209,14 @@ def _declare_module(node: Node, prefix: str, models: Mapping[str, Node], used: s
     wanted = name_key(node.attribute("model_name") or node.attribute("name"))
     file = node.attribute("resource") or ("" if wanted in models else node.attribute("url"))
     if file:
-        what = f"the module '{name}' is in the file '{file:.200}', which is not opened"
-        found.fault(node.place, f"{what}; put its <model> into this file")
+        reason = node.attributes.get(NOT_READ, "it is not opened; put its <model> into this file")
+        found.fault(node.place, f"the module '{name}' is in the file '{file:.200}': {reason}")
     elif wanted not in models:
         close = nearest(name, [model.attribute("name") for model in models.values()])
         cure = f"did you mean '{close}'?" if close else "add the model, or delete the module"
         found.fault(node.place, f"the file has no <model> with the name '{name}'; {cure}")
+    elif prefix.count(".") > _DEEPEST:
+        found.fault(node.place, f"the module '{name}' contains itself, or modules nest too deep; delete it")
     else:
         used.add(wanted)
         inner = f"{prefix}{name}."

@@ -20,6 +20,7 @@ from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
 from ..errors import Fault, ModelError
 from ..model import (
     MARK,
+    NA,
     Binding,
     Element,
     Equation,
@@ -34,6 +35,7 @@ from ..model import (
     labels_of,
     make_reference,
     negate,
+    number,
     number_text,
     position,
     product_factors,
@@ -384,6 +386,45 @@ def _ramp(equations: Equations, slope: Expr, start: Expr, end: Expr) -> tuple[st
     return f"(RAMP({height}, {first}) - RAMP({height}, {last}))", _ATOM
 
 
+def _whole_table(equations: Equations, table: Expr) -> tuple[str, list[tuple[float, float]]]:
+    """Return the name of a graphical function and the points that all its cells have."""
+    if isinstance(table, Table):
+        return equations.write(table), sorted(table.points)
+    name = _table_key(table)
+    tables = [own.expression for own in equations.model[name].equations]
+    points = [sorted(own.points) for own in tables if isinstance(own, Table)]
+    if len(points) != len(tables) or any(own != points[0] for own in points):
+        raise _NoCounterpartError
+    return equations.table(table, equations.names["LOOKUP", name]), points[0]
+
+
+def _area(equations: Equations, table: Expr, start: Expr, end: Expr) -> tuple[str, int]:
+    """Write an area that is negative from a higher x to a lower one, and goes on level beyond the points, as Stella's does not."""
+    name, points = _whole_table(equations, table)
+    (first, left), (last, right) = points[0], points[-1]
+
+    def until(x: Expr) -> str:
+        own = equations.write(x, _SUM)
+        text = f"LOOKUPAREA({name}, {own}, {number_text(first)})"
+        if x.is_Number and first <= x <= last:
+            return text
+        above = f"MAX(0, {own} - {equations.write(number(last), _ATOM)})*{equations.write(number(right), _ATOM)}"
+        below = f"MIN(0, {own} - {equations.write(number(first), _ATOM)})*{equations.write(number(left), _ATOM)}"
+        return f"{text} + {above} + {below}"
+
+    if start.is_Number and end.is_Number and first <= start <= end <= last:
+        return f"LOOKUPAREA({name}, {equations.write(start)}, {equations.write(end)})", _ATOM
+    return f"{until(end)} - ({until(start)})", _SUM
+
+
+def _inverse(equations: Equations, table: Expr, y: Expr) -> tuple[str, int]:
+    """Write an inverse that is missing where Stella's is at the end."""
+    name, points = _whole_table(equations, table)
+    own, values = equations.write(y, _SUM), [value for _, value in points]
+    outside = f"{own} < {number_text(min(values))} OR {own} > {number_text(max(values))}"
+    return f"(IF {outside} THEN {equations.write(number(NA))} ELSE LOOKUPINV({name}, {own}))", _ATOM
+
+
 def _pulse(equations: Equations, start: Expr, width: Expr) -> tuple[str, int]:
     first, lasting = equations.write(start), equations.write(width, _ATOM)
     if width == 0:
@@ -480,8 +521,8 @@ _FUNCTIONS: Mapping[str, Writer] = MappingProxyType(
         "RANDOM POISSON": _random_poisson,
         "RANDOM 0 1": lambda *_: ("RANDOM(0, 1)", _ATOM),
         "GAMMA LN": _plain("GAMMALN"),
-        "LOOKUP INVERT": _plain("LOOKUPINV"),
-        "LOOKUP AREA": _plain("LOOKUPAREA"),
+        "LOOKUP INVERT": _inverse,
+        "LOOKUP AREA": _area,
     }
 )
 """How XMILE writes each function of Vensim that it has under another name, with other arguments, or as a formula."""

@@ -18,6 +18,7 @@ from ..model import (
     NA,
     REFUSED,
     RUN_SETTINGS,
+    Table,
     add,
     divide,
     inverse,
@@ -91,12 +92,12 @@ class Builtin:
         return range(least, least + len([name for name in optional.split(",") if name.strip(" []")]) + 1)
 
     def given(self, parts: tuple[Term, ...]) -> Iterator[Term]:
-        """Yield the arguments of a call; Stella's NAN stands for a seed or bound that is not given."""
+        """Yield the arguments of a call; NAN, or nothing, stands for a seed or bound that is not given."""
         optional = self.signature.partition("[")[2].rstrip(")]").split(",")
         names = ["" for _ in range(self.counts.start)] + [name.strip() for name in optional if name.strip()]
         for part, name in zip(parts, names + [""] * len(parts), strict=False):
-            is_nan = part.kind == "name" and key(part.text) == "nan"
-            yield _NOT_GIVEN[name] if is_nan and name in _NOT_GIVEN else part
+            is_empty = part.kind == "name" and key(part.text) == "nan"
+            yield _NOT_GIVEN[name] if is_empty and name in _NOT_GIVEN else part
 
 
 def floor(x: Expr) -> Expr:
@@ -144,6 +145,11 @@ def _lag_n(name: str) -> Callable[..., Expr]:
     return build
 
 
+def _plain(x: Expr) -> Expr:
+    """Return a number as one without units, which XMILE takes where others want none: divided by 1 of its unit."""
+    return row("ZIDZ", x, S.One)
+
+
 def _annuity(rate: Expr, periods: Expr) -> tuple[Expr, Expr]:
     """Return what 1 grows to over a number of periods, and what payments of 1 at the end of each come to."""
     growth = power(add(S.One, rate), periods)
@@ -172,15 +178,15 @@ def _net_present_value(stream: Expr, rate: Expr, initial: Expr | None = None, fa
     """Return Stella's value, which starts with the initial value and adds what comes later; with a factor, that of Vensim."""
     if initial is not None and factor is not None:
         return row("NPV", stream, rate, initial, factor)
-    discount = power(add(S.One, rate), negate(_SINCE_START))
-    before = add(stream if initial is None else initial, negate(multiply(stream, _STEP)))
+    discount = power(inverse(add(S.One, rate)), _plain(_SINCE_START))
+    before = add(_plain(stream) if initial is None else initial, negate(multiply(stream, _STEP)))
     return row("NPV", multiply(stream, discount), S.Zero, before, S.One)
 
 
 def _rate_of_return(stream: Expr, missing: Expr = CONSTANTS[":na:"]) -> Expr:
     """Return the rate per unit of time, from that per time step, which lies between wider limits."""
     found = row("INTERNAL RATE OF RETURN", stream, _STEP, S.Zero, _START)
-    rate = add(power(add(S.One, found), inverse(_STEP)), S.NegativeOne)
+    rate = add(power(add(S.One, found), row("ZIDZ", S.One, _STEP)), S.NegativeOne)
     return row("IF THEN ELSE", row(">=", found, S.NegativeOne), rate, missing)
 
 
@@ -205,7 +211,7 @@ def _derivative(x: Expr, order: Expr) -> Expr:
 
 def _compound_growth(percentage: Expr) -> Expr:
     """Return the fraction per unit of time with which a stock grows by a percentage in each, whatever the time step."""
-    growth = power(add(S.One, divide(percentage, number(100))), _STEP)
+    growth = power(add(S.One, divide(percentage, number(100))), _plain(_STEP))
     return divide(add(growth, S.NegativeOne), _STEP)
 
 
@@ -345,8 +351,6 @@ _BUILTINS = (
     Builtin("PMT(rate, periods, present value, future value)", _payment),
     Builtin("IRR(stream[, missing])", _rate_of_return),
     Builtin("GAMMALN(x)", lambda x: row("GAMMA LN", x)),
-    Builtin("LOOKUPINV(table, y)", lambda table, y: row("LOOKUP INVERT", table, y)),
-    Builtin("LOOKUPAREA(table, start, end)", lambda table, start, end: row("LOOKUP AREA", table, start, end)),
     Builtin("NPV(stream, discount rate[, initial, factor])", _net_present_value),
 )
 BUILTINS: Mapping[str, Builtin] = MappingProxyType({key(own.signature.partition("(")[0]): own for own in _BUILTINS})
@@ -370,9 +374,11 @@ _INSTEAD: Mapping[str, str] = MappingProxyType(
                 "ATTRMAX, ATTRMEAN, ATTRMIN, ATTRSTDDEV"
             ),
             "sum over the array instead": "MATRIXINVERT, SHORTESTPATH, TRAVERSALCOST",
-            "write RANK(array, place)": "RANK",
+            "write RANK(array, place, second array)": "RANK",
             "write STDDEV(array)": "STDDEV, ARRAYSTDDEV",
             "write HISTORY(x, time)": "HISTORY",
+            "write LOOKUPAREA(table, to, from)": "LOOKUPAREA",
+            "write LOOKUPINV(table, y)": "LOOKUPINV",
             "write INTERPOLATE(array, x) with an x for each dimension": "INTERPOLATE",
             "complete the equation": "NAN, ISNAN",
             "read scores with `sdmodel loops`": "LOOPSCORE, PATHSCORE",
@@ -399,10 +405,13 @@ def standard_deviation(x: Expr, count: Expr) -> Expr:
     return row("SQRT", divide(row("SUM", power(difference, number(2))), count))
 
 
-def smaller_cells(other: Expr, number_of_other: Expr, own: Expr, number_of_own: Expr) -> Expr:
-    """Return how many cells of an array come before one in the order of size; equal ones stay in the order of the array."""
-    equal = row(":AND:", row("=", other, own), row("<", number_of_other, number_of_own))
-    return row("SUM", row("IF THEN ELSE", row(":OR:", row("<", other, own), equal), S.One, S.Zero))
+def smaller_cells(others: Sequence[Expr], own: Sequence[Expr]) -> Expr:
+    """Return how many cells of an array come before one, by the first of several values in which they differ."""
+    pairs = [*zip(others, own, strict=True)]
+    before = row("<", *pairs.pop())
+    for pair in reversed(pairs):
+        before = row(":OR:", row("<", *pair), row(":AND:", row("=", *pair), before))
+    return row("SUM", row("IF THEN ELSE", before, S.One, S.Zero))
 
 
 def cell_with(before: Expr, number_of_cell: Expr, place: Expr) -> Expr:
@@ -438,6 +447,43 @@ def history(x: Expr, time: Expr, is_constant: Callable[[Expr], bool]) -> Expr:
     now = row("IF THEN ELSE", row("<", ago, S.Zero), S.Zero, x)
     past = row(">", ago, multiply(S.Half, _STEP))
     return x if time == _TIME else row("IF THEN ELSE", past, row("DELAY FIXED", x, ago, S.Zero), now)
+
+
+def area_under(table: Expr, points: Table, how: str, to: Expr | None = None, start: Expr | None = None) -> Expr:
+    """Return the area under a graphical function between two ends in any order; beyond its points there is none, or that of its lines."""
+    first, last = (number(end(x for x, _ in points.points)) for end in (min, max))
+    ends = (first if start is None else start, last if to is None else to)
+    low, high = row("MIN", *ends), row("MAX", *ends)
+
+    def within(x: Expr) -> Expr:
+        return row("MAX", first, row("MIN", last, x))
+
+    def beyond(low: Expr, high: Expr) -> Expr:
+        heights = add(row(LOOKUPS[how], table, low), row(LOOKUPS[how], table, high))
+        return multiply(add(high, negate(low)), heights, S.Half)
+
+    whole = row("LOOKUP AREA", table, within(low), within(high))
+    if how == "continuous":
+        return whole
+    before = beyond(row("MIN", low, first), row("MIN", high, first))
+    return add(whole, before, beyond(row("MAX", low, last), row("MAX", high, last)))
+
+
+def inverse_of(table: Expr, points: Table, how: str, y: Expr) -> Expr:
+    """Return the first x at which a graphical function has a value; an end, or its line, for a value that it does not reach."""
+    own = sorted(points.points) * (2 if len(points.points) == 1 else 1)
+    values = [value for _, value in own]
+    ends = ((own[0], own[1]), (own[-1], own[-2]))
+    below, above = ends if values[0] <= values[-1] else ends[::-1]
+
+    def beyond(end: tuple[float, float], inner: tuple[float, float]) -> Expr:
+        rise = end[1] - inner[1] if how == "extrapolate" else 0.0
+        if not rise:
+            return number(end[0])
+        return add(number(end[0]), multiply(number((end[0] - inner[0]) / rise), add(y, number(-end[1]))))
+
+    found = row("IF THEN ELSE", row(">", y, number(max(values))), beyond(*above), row("LOOKUP INVERT", table, y))
+    return row("IF THEN ELSE", row("<", y, number(min(values))), beyond(*below), found)
 
 
 def look_up(how: str, table: Expr, x: Expr) -> Expr:

@@ -56,10 +56,10 @@ from .extensions import EXCEPT, data_parts, excepted_cells, further_results, is_
 from .functions import TIMES, UnsupportedError, row
 from .limits import limit_outflows
 from .names import name_key, plain_name, quoted
-from .scope import Macro, Names, Scope, Variable
+from .scope import Macro, Names, Scope, Variable, gf_of_cell, is_lookup, table_element
 from .syntax import Term, without_comments
-from .translation import flow_of, gf_of_cell, is_lookup, read_cells, read_equation, read_gf, table_element, translate
-from .tree import Node, modernize, parse_xml
+from .translation import flow_of, read_cells, read_equation, read_gf, translate
+from .tree import Node, OpenFile, add_module_files, modernize, parse_xml
 
 _METHODS: Mapping[str, Integrator] = {"euler": "euler", "rk2": "rk2", "rk4": "rk4", "rk45": "rk4-auto"}
 _CONTROL = "Control"
@@ -70,8 +70,8 @@ _MOST_CALLS = 10_000
 """Maximum number of calls of macros with variables."""
 
 
-def read_xmile(content: bytes, path: str) -> Model:
-    """Read a model from the bytes of an XMILE file.
+def read_xmile(content: bytes, path: str, open_file: OpenFile | None = None) -> Model:
+    """Read a model from the bytes of an XMILE file, and from the files that its modules are in if they are opened.
 
     Raises
     ------
@@ -82,6 +82,8 @@ def read_xmile(content: bytes, path: str) -> Model:
     if root.tag != "xmile":
         what = f"the file is XML, but its first element is <{root.tag}> and not <xmile>; name a model in XMILE"
         raise ModelError([Fault(root.place, what)])
+    if open_file is not None:
+        add_module_files(root, open_file)
     found, main = declarations_of(root)
     if main is None:
         raise ModelError(found.faults)
@@ -181,7 +183,11 @@ class _Reader:
             shown = ", ".join(asked)
             self.found.notes.append(f"the integration method '{shown}' is not known; it is run with rk4")
             return "rk4"
-        return _METHODS[known[0]] if known else "euler"
+        method = _METHODS[known[0]] if known else "euler"
+        if self.conveyors and method != "euler":
+            what = f"conveyors move once in a time step, within which {method} takes their inflows more than once"
+            self.found.notes.append(f"{what}; use --integrator euler where what comes in must come out")
+        return method
 
     def elements(self) -> dict[str, Element]:
         """Return all elements by key: those of the file, those that were added for them, and the settings of the run."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sympy import Expr
 
 from ..errors import Fault, Place
-from ..model import Element, Equation, Subscript, Table, key
+from ..model import Element, Equation, Subscript, Table, key, make_reference
 from .names import name_key, plain_name
 from .syntax import Term
 from .tree import Node
@@ -46,6 +46,26 @@ class Variable:
     def outflows(self) -> list[str]:
         """The keys of the outflows of a stock, in their order."""
         return [key(self.prefix + plain_name(part.text)) for part in self.node.all("outflow")]
+
+
+def is_lookup(variable: Variable) -> bool:
+    """Whether a variable is a graphical function alone, without an equation for its argument."""
+    nodes = (variable.node, *variable.node.all("element"))
+    return bool(variable.tables) and not any(node.text_of("eqn") for node in nodes)
+
+
+def gf_of_cell(variable: Variable, subscripts: tuple[str, ...]) -> Gf | None:
+    """Return the graphical function that serves one cell, or all cells; None if it depends on the cell or there is none."""
+    return next((gf for gf in variable.tables if gf.subscripts in ((), subscripts)), None)
+
+
+def table_element(name: str, variable: Variable, only: Gf | None = None) -> Element:
+    """Return a lookup with the graphical functions of a variable, or with one of them and without dimensions."""
+    place = variable.node.place
+    if only is not None:
+        return Element(name, "lookup", (Equation(only.table, (), place=place),), ())
+    equations = tuple(Equation(gf.table, gf.subscripts or variable.dimensions, place=place) for gf in variable.tables)
+    return Element(name, "lookup", equations, variable.dimensions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +163,15 @@ class Scope:
         equation = Equation(expression, dimensions, text=what, place=self.node.place)
         self.names.added.append(Element(name, "auxiliary", (equation,), dimensions, hidden=True))
         return key(name)
+
+    def keep_table(self, variable: Variable, subscripts: tuple[str, ...], only: Gf | None) -> Expr:
+        """Add a lookup with the graphical functions of a variable, or with that of one cell, and return a reference to it."""
+        name = " ".join([variable.name, *(subscripts if only else ()), "table"])
+        while key(name) in self.names.variables:
+            name += " 2"
+        if all(element.key != key(name) for element in self.names.added):
+            self.names.added.append(table_element(name, variable, only))
+        return make_reference(key(name), *(() if only else subscripts))
 
     def find(self, text: str) -> str | None:
         """Return the key of the variable that a name means in this module, or None."""

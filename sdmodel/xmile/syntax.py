@@ -223,7 +223,9 @@ class _Reader:
                 return tuple(found), self.items(")", lambda: self.expression(0))
             if found:
                 self.expect(",", "or ')' follows")
-            found.append(self.expression(0))
+            comma = self.peek()  # nothing before it is Stella's NAN
+            is_empty = comma is not None and comma.text == ","
+            found.append(Term("name", comma.at, "NAN") if comma and is_empty else self.expression(0))
         return tuple(found), ()
 
     def items(self, end: str, read: Callable[[], Term]) -> tuple[Term, ...]:

@@ -20,8 +20,6 @@ from ..model import (
     FUNCTIONS,
     MARK,
     Cell,
-    Element,
-    Equation,
     Subscript,
     add,
     copy_ranges,
@@ -49,10 +47,12 @@ from .functions import (
     SETTINGS,
     TIMES,
     UnsupportedError,
+    area_under,
     cell_with,
     cure_of,
     history,
     interpolate,
+    inverse_of,
     look_up,
     modulo,
     quotient,
@@ -62,7 +62,7 @@ from .functions import (
     unknown_builtin,
 )
 from .names import label_of, name_key, plain_name, quoted
-from .scope import Gf, Scope, Variable
+from .scope import Scope, Variable, gf_of_cell, is_lookup
 from .syntax import SyntaxProblemError, Term, parse_expression
 from .tree import Node
 
@@ -481,12 +481,6 @@ def _read_table(variable: Variable, term: Term, arguments: Sequence[Term], scope
     return read_gf(variable, subscripts, x, scope)
 
 
-def is_lookup(variable: Variable) -> bool:
-    """Whether a variable is a graphical function alone, without an equation for its argument."""
-    nodes = (variable.node, *variable.node.all("element"))
-    return bool(variable.tables) and not any(node.text_of("eqn") for node in nodes)
-
-
 def read_gf(variable: Variable, subscripts: tuple[str, ...], x: Expr, scope: Scope) -> Expr:
     """Return the graphical function of a cell at x; one that a lookup must hold gets a lookup of its own."""
     ranges, tables = scope.names.subscripts, variable.tables
@@ -501,27 +495,7 @@ def read_gf(variable: Variable, subscripts: tuple[str, ...], x: Expr, scope: Sco
     how = (own or tables[0]).how
     if own is not None and how == "continuous":
         return look_up(how, own.table, x)
-    labels = subscripts if some else ()
-    name = " ".join([variable.name, *(label for label in labels), "table"])
-    while key(name) in scope.names.variables:
-        name += " 2"
-    if all(element.key != key(name) for element in scope.names.added):
-        scope.names.added.append(table_element(name, variable, own if some else None))
-    return look_up(how, make_reference(key(name), *(() if some else subscripts)), x)
-
-
-def gf_of_cell(variable: Variable, subscripts: tuple[str, ...]) -> Gf | None:
-    """Return the graphical function that serves one cell, or all cells; None if it depends on the cell or there is none."""
-    return next((gf for gf in variable.tables if gf.subscripts in ((), subscripts)), None)
-
-
-def table_element(name: str, variable: Variable, only: Gf | None = None) -> Element:
-    """Return a lookup with the graphical functions of a variable, or with one of them and without dimensions."""
-    place = variable.node.place
-    if only is not None:
-        return Element(name, "lookup", (Equation(only.table, (), place=place),), ())
-    equations = tuple(Equation(gf.table, gf.subscripts or variable.dimensions, place=place) for gf in variable.tables)
-    return Element(name, "lookup", equations, variable.dimensions)
+    return look_up(how, scope.keep_table(variable, subscripts, own if some else None), x)
 
 
 def _reduction(name: str, own: str, term: Term, scope: Scope) -> Expr:
@@ -544,16 +518,17 @@ def _reduction(name: str, own: str, term: Term, scope: Scope) -> Expr:
 
 def _ranked(parts: Sequence[Term], scope: Scope) -> Expr:
     """Return the number of the cell that has a place in the order of size of an array, from the smallest."""
-    ranges, inner = scope.names.subscripts, translate(parts[0], replace(scope, marks=True))
+    ranges = scope.names.subscripts
+    keys = [translate(part, replace(scope, marks=True)) for part in (parts[0], *parts[2:])]
     outside = tuple(name for name in scope.subscripts if name in ranges)
-    copies = copy_ranges([inner], outside, ranges, scope.names.variables)
+    copies = copy_ranges(keys, outside, ranges, scope.names.variables)
     if len(copies) != 1:
-        message = "RANK is for an array with one dimension; name one, with `*` in its place"
+        message = "RANK is for an array with one dimension, and another of the same; name one, with `*` in its place"
         raise UnsupportedError(message)
     ((mark, copy),) = copies.items()
-    own = make_reference(copy)
-    other = make_reference(mark.removesuffix(MARK), mark)
-    before = scope.keep("order", smaller_cells(inner, other, with_copies(inner, copies), own), (*outside, copy))
+    keys.append(make_reference(mark.removesuffix(MARK), mark))
+    smaller = smaller_cells(keys, [with_copies(own, copies) for own in keys])
+    before = scope.keep("order", smaller, (*outside, copy))
     number_of = make_reference(copy, f"{copy}{MARK}")
     return cell_with(make_reference(before, *outside, f"{copy}{MARK}"), number_of, translate(parts[1], scope))
 
@@ -566,6 +541,26 @@ def _interpolated(parts: Sequence[Term], scope: Scope) -> Expr:
         message = "INTERPOLATE is for an array and a number for each dimension that `*` runs over; write as many"
         raise UnsupportedError(message)
     return interpolate(points, {name: translate(part, scope) for name, part in zip(marks, parts[1:], strict=True)})
+
+
+def _looked_back(build: Callable[..., Expr]) -> Callable[[Sequence[Term], Scope], Expr]:
+    """Return the reading of a function of a whole graphical function and of numbers."""
+
+    def read(parts: Sequence[Term], scope: Scope) -> Expr:
+        variable = scope.table(parts[0].text) if parts[0].kind == "name" else None
+        subscripts = () if variable is None else tuple(_subscripts_of(variable, parts[0], scope))
+        gf = None if variable is None else gf_of_cell(variable, subscripts)
+        if any(name in scope.names.subscripts for name in subscripts) and gf is None:
+            raise CellsNeededError
+        if variable is None or gf is None or gf.how == "discrete":
+            message = "the first argument is not a graphical function of the type continuous or extrapolate; name one"
+            raise UnsupportedError(message)
+        kept = gf if gf.subscripts else None
+        lookup = is_lookup(variable)
+        table = make_reference(variable.key, *subscripts) if lookup else scope.keep_table(variable, subscripts, kept)
+        return build(table, gf.table, gf.how, *(translate(part, scope) for part in parts[1:]))
+
+    return read
 
 
 def _earlier(parts: Sequence[Term], scope: Scope) -> Expr:
@@ -681,9 +676,11 @@ _JOINS: Mapping[str, Callable[..., Expr]] = {"sum": add, "mean": _average, "prod
 """What a function over numbers makes of several."""
 _WITH_TERMS: Mapping[str, tuple[range, Callable[[Sequence[Term], Scope], Expr]]] = {
     "allocate": (range(5, 6), _allocate),
-    "rank": (range(2, 3), _ranked),
+    "rank": (range(2, 4), _ranked),
     "interpolate": (range(2, 99), _interpolated),
     "history": (range(2, 3), _earlier),
+    "lookuparea": (range(1, 4), _looked_back(area_under)),
+    "lookupinv": (range(2, 3), _looked_back(inverse_of)),
 }
 """The functions that need their arguments as written, with the numbers of arguments that they take."""
 

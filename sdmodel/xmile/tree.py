@@ -1,7 +1,8 @@
 """XML as a tree whose every text knows its lines and columns, read with the parser of the standard library.
 
 A file is not trusted: one with a document type declaration is refused before anything of it is read, so that there are no
-entities that multiply (the "billion laughs") and none that name other files. Nothing is ever fetched.
+entities that multiply (the "billion laughs") and none that name other files. Nothing is ever fetched. A module may be in another
+file, which is read if the caller opens it.
 
 The draft of XMILE that STELLA and iThink 10 write is brought to the form of XMILE 1.0: the draft has variables right in `<model>`, the
 place of each in its own `<display>`, and in elements what 1.0 has in attributes.
@@ -9,8 +10,9 @@ place of each in its own `<display>`, and in elements what 1.0 has in attributes
 
 from __future__ import annotations
 
+import posixpath
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pyexpat import ErrorString, ExpatError, ParserCreate
 
@@ -19,6 +21,8 @@ from ..errors import Fault, ModelError, Place
 _IN_MODEL = ("stock", "flow", "aux", "gf", "module", "group")
 _SPECIFICATIONS = ("method", "time_units", "save_interval")
 _MOST_NODES = 1_000_000
+_MOST_FILES = 200
+"""Maximum number of files that modules are in."""
 _DEEPEST = 100
 _MISMATCH = 7
 """Expat's number for an end tag that does not belong to the open element."""
@@ -180,3 +184,69 @@ def _symbols(variables: list[Node]) -> Iterator[Node]:
 def _drawn(model: Node) -> Iterator[Node]:
     """Yield what the display of a draft has besides variables."""
     return (part for display in model.all("display") for part in display.all("connector", "alias", "text_box"))
+
+
+OpenFile = Callable[[str], tuple[str, bytes] | str]
+"""Gives the path and the content of a file beside a model, or why it is not read."""
+NOT_READ = "not read"
+"""The attribute of a module with the reason why its file is not read."""
+
+
+def add_module_files(root: Node, open_file: OpenFile) -> None:
+    """Add what the files of modules declare: their models, and the dimensions, macros and units that the model does not have.
+
+    Raises
+    ------
+    ModelError
+        If such a file is not XML.
+    """
+    waiting, opened = [(root, "")], {""}
+    while waiting:
+        part, folder = waiting.pop()
+        for module in _modules_of(part):
+            wanted = module.attribute("model_name") or module.attribute("name")
+            has_model = any(model.attribute("name") == wanted for model in root.all("model"))
+            given = module.attribute("resource") or ("" if has_model else module.attribute("url"))
+            name = posixpath.normpath(posixpath.join(folder, given)) if given else ""
+            if name not in opened:
+                content = open_file(name) if len(opened) <= _MOST_FILES else f"more than {_MOST_FILES} files; use fewer"
+                if isinstance(content, str):
+                    module.attributes[NOT_READ] = content
+                    continue
+                opened.add(name)
+                other = modernize(parse_xml(content[1], content[0]))
+                _merge(root, other, wanted)
+                waiting.append((other, posixpath.dirname(name)))
+            module.attributes = {
+                own: value for own, value in module.attributes.items() if own not in ("resource", "url")
+            }
+
+
+def _modules_of(root: Node) -> Iterator[Node]:
+    for model in root.all("model"):
+        for variables in model.all("variables"):
+            yield from variables.all("module")
+
+
+def _merge(root: Node, other: Node, wanted: str) -> None:
+    """Add what another file declares and the first does not; its model gets the name of the module."""
+    models = [*other.all("model")]
+    main = next((model for model in models if model.attribute("name") in ("", wanted)), models[0] if models else None)
+    if main is not None:
+        main.attributes = {**main.attributes, "name": wanted}
+    known = {(part.tag, _declared(part)) for part in _declarations(root)}
+    for whole in other.all("dimensions", "model_units"):
+        whole.children = [part for part in whole.children if (part.tag, _declared(part)) not in known]
+    new = [part for part in other.all("model", "macro") if (part.tag, _declared(part)) not in known]
+    root.children += [*other.all("dimensions", "model_units"), *new]
+
+
+def _declarations(root: Node) -> Iterator[Node]:
+    for part in root.children:
+        yield from part.children if part.tag in ("dimensions", "model_units") else [part]
+
+
+def _declared(part: Node) -> tuple[str, ...]:
+    """Return the name of what an element declares, and of a dimension its labels: another one of the name is a fault."""
+    labels = [label.attribute("name") for label in part.all("elem")] if part.tag == "dim" else []
+    return (part.attribute("name"), part.attribute("size") if part.tag == "dim" else "", *labels)

@@ -55,6 +55,8 @@ _TYPES = {
     FORWARD: "discrete",
 }
 """The type of graphical function that reads as each function does; LOOKUP FORWARD is discrete with x turned round."""
+_READERS = {**{name: name for name in _TYPES}, "LOOKUP AREA": "LOOKUP", "LOOKUP INVERT": "LOOKUP"}
+"""The function that reads a table as each function does that has one."""
 _NAMESPACES = (
     'xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0" xmlns:isee="http://iseesystems.com/XMILE" '
     'xmlns:sdmodel="https://sdmodel.org/XMILE"'
@@ -243,16 +245,14 @@ class _Writer:
         for part in (
             part for element in self.model for equation in element.equations for part in walk(equation.expression)
         ):
-            if isinstance(part, VensimFunction) and part.name in _TYPES and "table" in part.row.kinds:
-                table = part.args[0]
+            if isinstance(part, VensimFunction) and part.name in _READERS and "table" in part.row.kinds:
+                table, way = part.args[0], _READERS[part.name]
                 name = "" if isinstance(table, Table) else split_reference(table)[0]
-                if (part.name, name) not in found:
-                    ways[name].append(part.name)
+                if (way, name) not in found:
+                    ways[name].append(way)
                     shown = shown_name(self.model.elements[name]) if name else ""
-                    plain = len(ways[name]) == 1 and part.name != FORWARD
-                    found[part.name, name] = (
-                        shown if plain else f"{shown} {'forward' if part.name == FORWARD else _TYPES[part.name]}"
-                    )
+                    plain = len(ways[name]) == 1 and way != FORWARD
+                    found[way, name] = shown if plain else f"{shown} {'forward' if way == FORWARD else _TYPES[way]}"
         return found
 
     # Variables

@@ -60,6 +60,13 @@ def tea(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def cup(tea: Path, request: pytest.FixtureRequest) -> Path:
+    """The project with the sampling file of the test module."""
+    (tea / "cup.vsc").write_text(request.module.SAMPLING, "utf-8")
+    return tea
+
+
+@pytest.fixture
 def sdmodel() -> Command:
     """Run a command as a user types it."""
     return lambda *words: CliRunner().invoke(main, list(words))

@@ -28,13 +28,6 @@ Command = Callable[..., Result]
 SAMPLING = "40,M,7\ncooling time=RANDOM_UNIFORM(1,4)\nroom temperature=RANDOM_NORMAL(60,80,70,5)\n"
 
 
-@pytest.fixture
-def cup(tea: Path) -> Path:
-    """A project with a cup of tea and a sampling file."""
-    (tea / "cup.vsc").write_text(SAMPLING, "utf-8")
-    return tea
-
-
 def _json(result: Result) -> dict:
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)

@@ -22,13 +22,6 @@ FREE = ("--free", "room temperature=60:80", "--lever", "cooling time=1:4")
 SAMPLING = "40,M,7\ncooling time=RANDOM_TRIANGULAR(1,4,1,2,4)\nroom temperature=RANDOM_UNIFORM(60,80)\n"
 
 
-@pytest.fixture
-def cup(tea: Path) -> Path:
-    """A project with a cup of tea and a sampling file."""
-    (tea / "cup.vsc").write_text(SAMPLING, "utf-8")
-    return tea
-
-
 def _json(result: Result) -> dict:
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)

@@ -22,13 +22,6 @@ COMMANDS = {
 }
 
 
-@pytest.fixture
-def cup(tea: Path) -> Path:
-    """A project with a cup of tea and a sampling file."""
-    (tea / "cup.vsc").write_text(SAMPLING, "utf-8")
-    return tea
-
-
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """The address of a dask scheduler whose worker is in this process."""

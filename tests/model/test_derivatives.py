@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 import sdmodel as sd
 from sdmodel.checking.loops import _links
 from sdmodel.model import FUNCTIONS, LOOKUPS, REDUCTIONS, Absent, Cell, Links, Table, evaluate, make_reference
-from sdmodel.model.functions.table import STATES
 from sdmodel.testing import tiny_model
 
 EXPANDED = {name for name, row in FUNCTIONS.items() if row.expand}
 """Functions that become stocks before anything is differentiated."""
 NOT_OF_NUMBERS = {
-    *STATES,
+    *(name for name, row in FUNCTIONS.items() if row.memory),
     *EXPANDED,
     *REDUCTIONS,
     "ELMCOUNT",

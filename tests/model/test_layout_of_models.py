@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.model import lay_out
 from sdmodel.model.diagram.layout import Flow, Influence, structure_of
+from sdmodel.model.diagram.placement import _Board
 from sdmodel.testing import tiny_model
 from sdmodel.vensim import mdl_text, model_from_text, sketch_from_text
 
@@ -73,6 +75,32 @@ def test_flows_and_influences_follow_from_the_equations():
     assert Influence("population", "susceptible", initial=True) in structure.influences
     assert Influence("infectious", "recovering") in structure.influences
     assert not any(influence.cause == "infecting" for influence in structure.influences)
+
+
+def test_hidden_elements_are_not_drawn():
+    """What reads a data variable points from that, and what calls a macro from what the macro reads."""
+    macro = ":MACRO: TWICE(x)\nhalf = x * inside\n~~|\nTWICE = half + half\n~~|\ninside = 2\n~~|\n:END OF MACRO:\n"
+    equations = (
+        "d\nfirst = GET DATA FIRST TIME(d)\na = 3\nb = TWICE(a) + Time\nINITIAL TIME = 0\nFINAL TIME = 1\nTIME STEP = 1"
+    )
+    model = model_from_text(macro + equations.replace("\n", "~~|\n") + "~~|")
+    found = structure_of(model, [element.key for element in model if not element.hidden])
+    assert {(own.cause, own.effect) for own in found.influences} == {
+        ("d", "first"),
+        ("a", "b"),
+        ("time", "b"),
+        ("time", "d"),
+    }
+    (view,) = lay_out(model)
+    assert not [word.text for word in view.words if word.shadow and word.text != "Time"]
+
+
+def test_the_cost_of_places_is_that_of_their_lines():
+    """Of a word right of another: the length of the line, one word that it passes over, and one line that it crosses."""
+    spots = [(0, 0), (4, 0), (2, 0), (3, -1), (3, 2)]
+    board = _Board(list(spots), np.array([(0, 1), (3, 4)]), (100, 50))
+    assert board.costs(1, [(4, 0), (1, 0), (0, 4)]).tolist() == [400 + 260 + 90, 100, 200]
+    assert board.costs(2, [(2, 0), (2, 3)]).tolist() == [260, 0]
 
 
 def test_written_sketch_reads_back_the_same():

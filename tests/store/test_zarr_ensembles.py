@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdmodel.dataset import text_attribute
@@ -92,29 +93,30 @@ def test_an_opened_ensemble_has_the_added_members(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(cuts=st.lists(st.integers(1, 9), max_size=4))
-def test_blocks_may_be_added_in_any_portions(tmp_path_factory: pytest.TempPathFactory, cuts: list[int]) -> None:
-    """The files have the same bytes, in one portion or in several."""
+def _in_portions(path: Path, ends: list[int]) -> dict[str, bytes]:
+    """The files of an ensemble to which members are added up to each end."""
     run = _members(50)
-    folder = tmp_path_factory.mktemp("cut")
-    template = run.isel(member=slice(0, 2))
-    for name, portions in (("whole", []), ("parts", cuts)):
-        path = folder / f"{name}.zarr"
-        create_ensemble(template, path, count=50)
-        shrink(path, 5)
-        with open_for_append(path) as ensemble:
-            first = 0
-            for portion in portions:
-                last = min(first + 5 * portion, 50)
-                if last > first:
-                    add_members(ensemble, run.isel(member=slice(first, last)))
-                first = last
-            if first < 50:
-                add_members(ensemble, run.isel(member=slice(first, 50)))
-    whole, parts = (_bytes(folder / f"{name}.zarr") for name in ("whole", "parts"))
-    assert whole == parts
-    xr.testing.assert_equal(open_run(folder / "parts.zarr").load(), run)
+    create_ensemble(run.isel(member=slice(0, 2)), path, count=50)
+    shrink(path, 5)
+    with open_for_append(path) as ensemble:
+        for first, last in pairwise([0, *ends, 50]):
+            add_members(ensemble, run.isel(member=slice(first, last)))
+    xr.testing.assert_equal(open_run(path).load(), run)
+    return _bytes(path)
+
+
+@pytest.fixture(scope="module")
+def in_one_portion(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    return _in_portions(tmp_path_factory.mktemp("whole") / "a.zarr", [])
+
+
+@settings(deadline=None, max_examples=15)
+@given(ends=st.sets(st.integers(1, 9).map(lambda block: 5 * block), max_size=4))
+def test_blocks_may_be_added_in_any_portions(
+    tmp_path_factory: pytest.TempPathFactory, in_one_portion: dict[str, bytes], ends: set[int]
+) -> None:
+    """The files have the same bytes, in one portion or in several."""
+    assert _in_portions(tmp_path_factory.mktemp("parts") / "a.zarr", sorted(ends)) == in_one_portion
 
 
 def shrink(path: Path, block: int) -> None:

@@ -17,11 +17,21 @@ def read(variables, **more):
 
 
 def conveyor(
-    length="4", *, content="40", inflows=("10 + TIME",), leaks=(), exponential=False, parts="", marks="", of="", flow=""
+    length="4",
+    *,
+    content="40",
+    inflows=("10 + TIME",),
+    leaks=(),
+    exponential=False,
+    parts="",
+    marks="",
+    of="",
+    flow="",
+    leak="",
 ):
     """A conveyor 'belt' with inflows in0, in1 ..., an outflow 'off' and leaks leak0, leak1 ...; `of` are the dimensions of all."""
     flows = [*(f"<flow name='in{n}' {flow}>{of}<eqn>{own}</eqn></flow>" for n, own in enumerate(inflows))]
-    flows += [f"<flow name='leak{n}'>{of}<eqn>{own}</eqn><leak/></flow>" for n, own in enumerate(leaks)]
+    flows += [f"<flow name='leak{n}' {leak}>{of}<eqn>{own}</eqn><leak/></flow>" for n, own in enumerate(leaks)]
     ends = [*(f"<inflow>in{n}</inflow>" for n in range(len(inflows))), "<outflow>off</outflow>"]
     ends += [f"<outflow>leak{n}</outflow>" for n in range(len(leaks))]
     kind = f"<conveyor exponential_leak='{str(exponential).lower()}' {marks}><len>{length}</len>{parts}</conveyor>"
@@ -29,11 +39,12 @@ def conveyor(
     return stock + "".join(flows)
 
 
-def move(times, inflow, length, fractions, content, *, exponential):
+def move(times, inflow, length, fractions, content, *, exponential, zone=(0, 1)):
     """The content, the outflow and the leaks of slats that are moved one by one: of each what is left, what came in, and its slats."""
 
-    def leaking(left, entered, slats, time=0.0):
-        share = left * DT if exponential else entered / slats
+    def leaking(place, left, entered, slats, time=0.0):
+        zoned = [own for own in range(slats, 0, -1) if zone[0] <= (slats - own + 0.5) / slats <= zone[1]] or [1]
+        share = (left * DT if exponential else entered / len(zoned)) if place in zoned else 0
         return [fraction(time) * share for fraction in fractions]
 
     def slats_of(time):
@@ -43,7 +54,7 @@ def move(times, inflow, length, fractions, content, *, exponential):
     belt, left = {}, 1.0
     for place in range(first, 0, -1):
         belt[place] = [(left, 1.0, first)]
-        left -= sum(leaking(left, 1.0, first))
+        left -= sum(leaking(place, left, 1.0, first))
     scale = content / sum(own[0][0] for own in belt.values())
     belt = {place: [(a * scale, b * scale, n) for a, b, n in own] for place, own in belt.items()}
     rows = []
@@ -52,7 +63,7 @@ def move(times, inflow, length, fractions, content, *, exponential):
         leaked, moved, out = np.zeros(len(fractions)), {}, 0.0
         for place, slat in belt.items():
             for left, entered, slats in slat:
-                parts = leaking(left, entered, slats, time)
+                parts = leaking(place, left, entered, slats, time)
                 leaked += parts
                 if place == 1:
                     out += left - sum(parts)
@@ -81,11 +92,14 @@ FRACTIONS = {
 }
 
 
-def check_slats(length, leaks, exponential):
-    run = sd.simulate(read(conveyor(length, leaks=leaks, exponential=exponential)))
+def check_slats(length, leaks, exponential, zone=(0, 1)):
+    marks = f"leak_start='{zone[0]}' leak_end='{zone[1]}'"
+    run = sd.simulate(read(conveyor(length, leaks=leaks, exponential=exponential, leak=marks)))
     names = ["belt", "off", *(f"leak{n}" for n in range(len(leaks)))]
     fractions = [FRACTIONS[leak] for leak in leaks]
-    expected = move(run.time.values, lambda t: 10 + t, LENGTHS[length], fractions, 40, exponential=exponential)
+    expected = move(
+        run.time.values, lambda t: 10 + t, LENGTHS[length], fractions, 40, exponential=exponential, zone=zone
+    )
     np.testing.assert_allclose([run[name].values.ravel() for name in names], expected, rtol=1e-12, atol=1e-12)
 
 
@@ -102,6 +116,15 @@ def test_a_conveyor_moves_slat_by_slat(length, leaks, exponential):
 def test_the_fraction_of_a_leak_may_change(length, exponential):
     """What is on its way then leaks by the fraction of each step."""
     check_slats(length, ("0.2 + STEP(0.3, 2) - STEP(0.45, 6)", "0.05"), exponential)
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+@pytest.mark.parametrize("leaks", [("0.3", "0.05"), ("0.2 + STEP(0.3, 2) - STEP(0.45, 6)",)], ids=["const", "vary"])
+@pytest.mark.parametrize("zone", [(0.25, 0.75), (0.5, 1), (0, 0.1), (1, 1)])
+@pytest.mark.parametrize("length", ["2.7", "0.1"])
+def test_leaks_may_be_in_a_part_of_the_length(length, zone, leaks, exponential):
+    """In the slats whose middle is in it; in the last one if there is none."""
+    check_slats(length, leaks, exponential, zone)
 
 
 @pytest.mark.parametrize("exponential", [False, True])
@@ -128,6 +151,14 @@ def test_leaks_share_what_there_is(exponential):
         assert all(float(run[name].min()) > -1e-12 for name in ("belt", "off", "leak0", "leak1"))
         left = run["in0"] - run["off"] - run["leak0"] - run["leak1"]
         np.testing.assert_allclose(run["belt"], 40 + (left.cumsum("time") - left) * DT, rtol=1e-12, atol=1e-12)
+
+
+def test_nothing_goes_backwards():
+    """Neither an inflow nor a leak is negative, also without a mark."""
+    run = sd.simulate(read(conveyor(inflows=["TIME - 6"], leaks=["TIME/10 - 0.6"])))
+    for name in ("in0", "leak0"):
+        assert float(run[name].min()) == 0
+        assert float(run[name].max()) > 0
 
 
 def test_inflows_wait_for_room():
@@ -193,11 +224,15 @@ FAULTS = {
     conveyor(leaks=["0.1"]).replace("<leak/>", ""): "'leak0' is a second outflow of a conveyor; mark it as a leak",
     conveyor("").replace("<len></len>", ""): "needs a transit time and an outflow; write <len>",
     conveyor(leaks=["0.1"]).replace("<leak/>", "<leak/><leak_integers/>"): "'leak0' leaks whole units",
-    conveyor(leaks=["0.1"]).replace("name='leak0'", "name='leak0' leak_end='0.5'"): "'leak0' leaks from a part",
+    conveyor(leaks=["0.1", "0.1"]).replace("name='leak0'", "name='leak0' leak_end='0.5'"): "leak from different parts",
+    conveyor(leaks=["0.1"], leak="leak_start='0.6' leak_end='0.5'"): "'leak0' leaks from no part of the conveyor",
+    conveyor(leaks=["0.1"], leak="leak_start='here'"): "'leak0' leaks from no part of the conveyor",
+    conveyor("2 + STEP(1, 2)", leaks=["0.1"], leak="leak_end='0.5'"): "changes with 'STEP' while only a part leaks",
     conveyor(flow="spreadflow='even'"): "'in0' is spread over the conveyor",
     conveyor(
         "2 + STEP(1, 2)", leaks=["off/100"]
     ): "the transit time changes with 'STEP' while fractions of leaks change",
+    conveyor(leaks=["1"]).replace("<outflow>leak0", "<outflow>nothing"): "'nothing' is not defined",
     conveyor(leaks=[""]): "'leak0 leak fraction' has no equation; write it",
     conveyor(leaks=["1"])
     + "<aux name='leak0 leak fraction'><eqn>1</eqn></aux>": "is the name of a part of a conveyor; rename one",
@@ -223,3 +258,12 @@ def test_a_leak_may_have_its_fraction_in_its_mark():
     other = text.replace("<eqn>0.1</eqn><leak/>", "<eqn></eqn><leak>0.1</leak>")
     assert other != text
     np.testing.assert_array_equal(sd.simulate(read(other))["leak0"], sd.simulate(read(text))["leak0"])
+
+
+def test_a_conveyor_under_another_method_is_noted():
+    """A step of Runge-Kutta takes the inflow at its middle and its end too; the belt only at its start."""
+    text = build_xmile(conveyor(), specs=SPECS.replace("Euler", "RK4"))
+    (note,) = read_xmile(text.encode(), "belt.xmile").notes
+    assert "conveyors move once in a time step" in note
+    assert "use --integrator euler" in note
+    assert read(conveyor()).notes == ()

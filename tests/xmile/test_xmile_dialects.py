@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +114,75 @@ def test_a_saving_step_is_the_time_between_saved_values(step):
     """A number of units of time, or how many values are saved in one."""
     run = simulate(read_export("<aux name='x'><eqn>TIME</eqn></aux>", specs=STEPS.replace("</sim", f"{step}</sim")))
     assert run["x"].values.tolist() == [0, 2]
+
+
+FILES = {
+    "main.stmx": build_xmile(
+        "<aux name='in'><dimensions><dim name='D'/></dimensions><eqn>10*D</eqn></aux><aux name='out'><eqn>2*SUM(Air.total)</eqn></aux>"
+        "<module name='Air' resource='parts/Air.itmx'><connect to='Air.given' from='.in'/></module>",
+        dimensions={"D": 2},
+    ),
+    "parts/Air.itmx": build_xmile(
+        "<aux name='given' access='input'><dimensions><dim name='D'/></dimensions></aux>"
+        "<aux name='total'><dimensions><dim name='E'/></dimensions><eqn>SUM(given) + DOUBLED(Sea.depth)*E</eqn></aux>"
+        "<module name='Sea' resource='Sea.itmx'/>",
+        dimensions={"D": 2, "E": 2},
+        rest="<macro name='DOUBLED'><parm>x</parm><eqn>2*x</eqn></macro>",
+    ),
+    "parts/Sea.itmx": build_xmile("<aux name='depth'><eqn>5</eqn><units>m</units></aux>").replace(
+        "<model>", "<model name='Sea'>"
+    ),
+}
+
+
+def write_files(folder, files=FILES):
+    """Write the files of a model, and return the first."""
+    (folder / "parts").mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    return folder / "main.stmx"
+
+
+def test_modules_in_other_files_are_read(tmp_path):
+    """Files of modules in the folder of the model, and of modules in these; what several files declare alike counts once."""
+    model = sd.read_model(write_files(tmp_path))
+    run = simulate(model)
+    assert run["out"].values.ravel()[0] == 2 * (30 + 10 + 30 + 20)
+    assert {own.name for own in model if "." in own.name} == {"Air.given", "Air.total", "Air.Sea.depth"}
+    assert sorted(Path(source.path).name for source in model.sources) == ["Air.itmx", "Sea.itmx"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "fault"),
+    [
+        (
+            "main.stmx",
+            "parts/Air.itmx",
+            "parts/Airs.itmx",
+            "main.stmx:4:.*: the module 'Air' .*: there is no such file; did you mean 'Air.itmx'",
+        ),
+        (
+            "main.stmx",
+            "parts/Air.itmx",
+            "../Air.itmx",
+            "the file is outside of the model's folder, so that it is not read",
+        ),
+        ("parts/Air.itmx", 'size="2"', 'size="3"', r"Air.itmx:3:.*: the dimension 'D' is declared twice"),
+        ("parts/Sea.itmx", "5</eqn>", "5 +</eqn>", "Sea.itmx:4:56: 'Air.Sea.depth': the expression ends too early"),
+        ("parts/Sea.itmx", "</xmile>", "", "Sea.itmx:5:1"),
+        (
+            "parts/Sea.itmx",
+            "<aux",
+            "<module name='Sea' resource='Sea.itmx'/><aux",
+            r"Sea.itmx:4:\d+: the module 'Sea' contains itself",
+        ),
+    ],
+)
+def test_faults_of_modules_in_other_files_name_their_file(tmp_path, name, old, new, fault):
+    """A file that is absent, elsewhere or faulty, another dimension of a name, and a module that contains itself."""
+    write_files(tmp_path, {**FILES, name: FILES[name].replace(old, new, 1)})
+    with pytest.raises(ModelError, match=fault):
+        sd.read_model(tmp_path / "main.stmx")
 
 
 def test_data_of_vensim_has_its_keyword_and_takes_its_points_from_files(tmp_path):
@@ -238,17 +308,19 @@ HINTS = {
     "!x": "'!' where a number or a name is needed; write NOT",
     "MOD(x, 2)": "'mod' where a number or a name is needed; write x MOD y",
     "5%": "'%' is not part of an expression; write x/100, or x MOD y",
+    "MAX(1, , 2)": "NAN is not supported; complete the equation",
     "NAN": "NAN is not supported; complete the equation",
     "SENSIRUNCOUNT + 1": "SENSIRUNCOUNT is not supported; define an auxiliary with the value",
     "GET_DIRECT_CONSTANTS('a.xlsx', 'b', 'C1')": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
     "0{GET_DIRECT_CONSTANTS(\n____'a.csv', ',', 'B2*')}": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
     "RANK(x, 1)": "RANK is for an array with one dimension",
-    "RANK(x, 1, x)": "RANK is not supported; write RANK(array, place)",
+    "RANK(x)": "RANK is not supported; write RANK(array, place, second array)",
     "INTERPOLATE(x, 1)": "INTERPOLATE is for an array and a number for each dimension",
     "HISTORY(x, 2*TIME)": "HISTORY is for a constant time, or TIME less a constant",
     "HISTORY(x, TIME - belt)": "HISTORY is for a constant time, or TIME less a constant",
     "DERIVN(x, x)": "the order of DERIVN is not a whole number from 0 to 20",
     "STDDEV(belt)": "what is on each part of the conveyor 'belt' is not kept",
+    "LOOKUPAREA(x, 1, 2)": "the first argument is not a graphical function of the type continuous or extrapolate",
     "SMTH1(x, 2: y)": "only a call of a macro has results after a colon",
     "MEAN(belt)": "what is on each part of the conveyor 'belt' is not kept",
     "SIZE(belt)": "what is on each part of the conveyor 'belt' is not kept",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sdmodel.model import Model
+from sdmodel.model import Model, check_units
 from sdmodel.simulation import RunWarning, simulate
 from sdmodel.testing import build_xmile
 from sdmodel.vensim import mdl_text, model_from_text
@@ -37,8 +37,10 @@ FUNCTIONS = {
     "HISTORY(TIME^2, 1 + lag)": [0, 0, 9, 9, 9],
     "HISTORY(TIME, TIME)": [1, 2, 3, 4, 5],
     "RANK(sizes, 2)": [4] * 5,
-    "RANK(sizes[*], TIME)": [2, 4, 1, 3, None],
+    "RANK(sizes[*], TIME)": [2, 4, 1, 3, 0],
     "RANK(grid[2, *]*-1, 1) + RANK(grid[*, 3], 2)": [6] * 5,
+    "RANK(equal, TIME)": [1, 3, 2, 4, 0],
+    "RANK(equal, TIME, 0 - sizes)": [3, 1, 4, 2, 0],
     "grid[2, RANK(grid[1, *], 4)]": [24] * 5,
     "STDDEV(sizes)": [np.std([6, 2, 8, 5])] * 5,
     "STDDEV(grid[1, *]) + ARRAYSTDDEV(grid[*, *])": [np.std([1, 2, 3, 4]) + np.std([11, 12, 13, 14, 21, 22, 23, 24])]
@@ -47,6 +49,16 @@ FUNCTIONS = {
     "INTERPOLATE(fives, 0.3)": [22] * 5,
     "INTERPOLATE(grid, TIME - 1, 1/6)": [11.5, 21.5, 21.5, 21.5, 21.5],
     "INTERPOLATE(grid[2, *], -1)": [21] * 5,
+    "LOOKUPAREA(graph, 1, 3)": [6] * 5,
+    "LOOKUPAREA(graph, 3, 1)": [6] * 5,
+    "LOOKUPAREA(graph) + LOOKUPAREA(graph, 2)": [16] * 5,
+    "LOOKUPAREA(graph, TIME - 6, -9)": [0] * 5,
+    "LOOKUPAREA(graph, TIME, 0)": [1.5, 4, 7.5, 12, 12],
+    "LOOKUPAREA(line, TIME + 2, -2)": [7.5, 12, 17.5, 24, 31.5],
+    "LOOKUPINV(graph, TIME)": [0, 1, 2, 3, 4],
+    "LOOKUPINV(graph, TIME*2)": [1, 3, 4, 4, 4],
+    "LOOKUPINV(falling, TIME - 3) + LOOKUPINV(graph, -1)": [4, 4, 4, 4, 3],
+    "LOOKUPINV(line, TIME*2) + LOOKUPINV(line, -2)": [-2, 0, 2, 4, 6],
 }
 """Expressions with their values at times 1 to 5, with a DT of 1."""
 
@@ -54,7 +66,11 @@ VARIABLES = """
 <aux name="rate"><eqn>0.01</eqn></aux><aux name="lag"><eqn>2</eqn></aux><aux name="nothing"><eqn>TIME - TIME</eqn></aux>
 <aux name="sizes"><dimensions><dim name="Letter"/></dimensions><element subscript="a"><eqn>6</eqn></element>
  <element subscript="b"><eqn>2</eqn></element><element subscript="c"><eqn>8</eqn></element><element subscript="d"><eqn>5</eqn></element></aux>
+<aux name="equal"><dimensions><dim name="Letter"/></dimensions><eqn>IF Letter = 1 OR Letter = 3 THEN 1 ELSE 2</eqn></aux>
 <aux name="grid"><dimensions><dim name="Row"/><dim name="Letter"/></dimensions><eqn>10*Row + Letter</eqn></aux>
+<aux name="graph"><eqn>TIME</eqn><gf><xscale min="0" max="4"/><ypts>1,2,3,4,5</ypts></gf></aux>
+<aux name="line"><gf type="extrapolate"><xscale min="0" max="4"/><ypts>1,2,3,4,5</ypts></gf></aux>
+<aux name="falling"><gf><xscale min="0" max="4"/><ypts>5,4,3,2,1</ypts></gf></aux>
 <aux name="fives"><dimensions><dim name="Five"/></dimensions><eqn>10*Five</eqn></aux>
 """
 
@@ -94,7 +110,7 @@ CHANCES = {
     "LOGNORMAL(0, 0.5, 3)": stats.lognorm(0.5),
     "LOGNORMAL(1, 9, 3, 2, 4)": stats.truncnorm((np.log(2) - 1) / 9, (np.log(4) - 1) / 9, 1, 9),
     "BETA(2, 3, 4)": stats.beta(2, 3),
-    "NORMAL(0, 1, NAN, NAN, 1)": stats.truncnorm(-9, 1),
+    "NORMAL(0, 1, , NAN, 1)": stats.truncnorm(-9, 1),
     "LOGNORMAL(0, 0.5, 12, 0, NAN)": stats.lognorm(0.5),
     "GAMMA(2, 3, 5)": stats.gamma(2, scale=3),
     "TRIANGULAR(1, 2, 6, 6)": stats.triang(0.2, 1, 5),
@@ -130,3 +146,32 @@ def test_counts_have_their_distribution(draws, text):
     numbers, own = draws[text], COUNTS[text]
     assert numbers.mean() == pytest.approx(own.mean(), abs=4 * own.std() / np.sqrt(len(numbers)))
     assert numbers.std() == pytest.approx(own.std(), rel=0.1)
+
+
+UNITS = {
+    "NPV(cash, 0.1)": "$*Year",
+    "NPV(cash, 0.1, 5)": "$*Year",
+    "IRR(cash)": "1",
+    "CGROWTH(3)": "1/Year",
+    "DERIVN(cash, 2)": "$/Year^2",
+    "COUNTER(0, 12)": "Year",
+    "HISTORY(cash, TIME - 1)": "$",
+    "HISTORY(cash, 2)": "$",
+    "PMT(0.01, 36, cash, 0)": "$",
+    "ROOTN(cash^2, 2)": "$",
+    "MONTECARLO(50)": "1",
+    "STDDEV(list)": "$",
+    "RANK(list, 2)": "1",
+    "INTERPOLATE(list, 0.3)": "$",
+}
+
+
+@pytest.mark.parametrize("text", UNITS)
+def test_formulas_of_functions_have_consistent_units(text):
+    """Time steps stand in exponents and beside numbers; a model that Stella finds consistent has no mismatch."""
+    variables = (
+        f'<aux name="x"><eqn>{text}</eqn><units>{UNITS[text]}</units></aux><aux name="cash"><eqn>7</eqn><units>$</units></aux>'
+        '<aux name="list"><dimensions><dim name="Five"/></dimensions><eqn>cash*Five</eqn><units>$</units></aux>'
+    )
+    specs = '<sim_specs time_units="Year"><start>0</start><stop>2</stop><dt>0.5</dt></sim_specs>'
+    assert check_units(read_text(build_xmile(variables, specs=specs, dimensions={"Five": 5}))).mismatches == ()

@@ -461,8 +461,8 @@ FAULTS = {
     '<aux name="x"><eqn>SUM(z[a:5])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "a range of 'Letter' goes from a label to a label",
     '<aux name="x"><eqn>SUM(z[1:TIME])</eqn></aux><aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>1</eqn></aux>': "changes during a run",
     '<module name="gone"/>': "has no <model> with the name 'gone'",
-    '<module name="far" resource="../far.xmile"/>': "which is not opened",
-    '<module name="far" url="D:/far.itmx"/>': "is in the file 'D:/far.itmx', which is not opened",
+    '<module name="far" resource="../far.xmile"/>': "'../far.xmile': it is not opened; put its <model> into this file",
+    '<module name="far" url="D:/far.itmx"/>': "is in the file 'D:/far.itmx': it is not opened",
     '<flow name="f"><eqn>1</eqn><stock name="s"><eqn>1</eqn></stock></flow>': "close <flow> before it",
     '<aux name="x"><eqn>' + "(" * 300 + "1" + ")" * 300 + "</eqn></aux>": "nests too deep",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shlex
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from ...inference import (
     write_datatree,
     write_results,
 )
-from ...model import Model
+from ...model import Model, numbered
 from ...store import check_folder
 from ...vensim import read_payoff
 from ..freedom import FreedomOptions, constants_beyond, freedom_options
@@ -183,10 +182,8 @@ def _free_stem(store: StoreOptions, model: Path, *, resume: bool) -> Path:
     if resume:
         message = "--resume continues a calibration that has a name; give it with --name"
         raise click.UsageError(message)
-    plain = f"{model.stem}-calibrated"
-    candidates = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
     taken = {path.name.partition(".")[0] for path in folder.glob("*")} if folder.is_dir() else set()
-    return folder / next(candidate for candidate in candidates if candidate not in taken)
+    return folder / next(own for own in numbered(f"{model.stem}-calibrated") if own not in taken)
 
 
 def _check_options(options: PosteriorOptions, draws: _DrawOptions) -> None:

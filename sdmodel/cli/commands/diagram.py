@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import DatasetError, FigureError
-from ...model import Sketch, View, key, lay_out
+from ...model import Sketch, View, key, lay_out, numbered
 from ...numerals import format_number
 from ...reading import read_sketch
 from ..locations import check_not_there, given_encoding, load_model, model_path, runs_folder
@@ -157,10 +157,7 @@ def _targets(stem: str, views: Sequence[View], output: str | None) -> list[Path]
     found = []
     for view in views:
         plain = f"{stem}-{plain_name(view.name, longest=_LONGEST_NAME, default='view')}"
-        name, count = plain, 1
-        while name.casefold() in taken:
-            count += 1
-            name = f"{plain}-{count}"
+        name = next(own for own in numbered(plain) if own.casefold() not in taken)
         taken.add(name.casefold())
         found.append(folder / f"{name}.png")
     return found

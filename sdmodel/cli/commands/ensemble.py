@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from ...dataset import MEMBER, describe_sampling
 from ...ensemble import run_ensemble
 from ...errors import StoreError, format_count
 from ...files import Location
-from ...model import Model, cell_name
+from ...model import Model, cell_name, numbered
 from ...scenario import Design, Scenario, constant_values, make_design
 from ...store import (
     check_folder,
@@ -178,8 +177,7 @@ def _free_place(request: RunRequest, sampling: SamplingOptions, store: StoreOpti
             raise StoreError(message)
         return path
     name = store.name or _default_name(request, sampling.file)
-    for number in itertools.count(1):
-        candidate = name if number == 1 else f"{name}-{number}"
+    for candidate in numbered(name):
         path, run = ensemble_path(candidate, store.folder), run_path(candidate.removesuffix(".zarr"), store.folder)
         if os.path.lexists(run):
             if named:
@@ -190,7 +188,7 @@ def _free_place(request: RunRequest, sampling: SamplingOptions, store: StoreOpti
         elif named:
             message = f"{path}: exists already; {_OTHER_NAME}"
             raise StoreError(message)
-    raise AssertionError  # the count has no end
+    raise AssertionError  # there are names without end
 
 
 def _default_name(request: RunRequest, file: str | None) -> str:

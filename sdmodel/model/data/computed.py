@@ -14,7 +14,7 @@ from functools import partial
 from itertools import chain, pairwise
 from types import MappingProxyType
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
 from ...errors import Fault, ModelError
 from ..algebra import (
@@ -25,6 +25,7 @@ from ..algebra import (
     VensimFunction,
     add,
     divide,
+    is_reference,
     make_reference,
     multiply,
     negate,
@@ -202,7 +203,7 @@ class _Builder:
                 raise _refused(element, "has a function of whole arrays")
             if part == NOW:
                 return self.time()
-            return self._at_times(part, _POINTS) if isinstance(part, Symbol | Indexed) else None
+            return self._at_times(part, _POINTS) if is_reference(part) else None
 
         whole = equation.expression
         if isinstance(whole, Numbers) and len(whole.values) > 1:  # a single number serves every cell
@@ -220,7 +221,7 @@ class _Builder:
                     part.args[0], transform(part.args[1], lambda own: self.time() if own == NOW else None)
                 )
                 found[_if(_equal(value, number(NA)), number(0), number(1))] = None
-            elif isinstance(part, Symbol | Indexed) and (there := self._at_times(part, _THERE)) is not None:
+            elif is_reference(part) and (there := self._at_times(part, _THERE)) is not None:
                 found[there] = None
         count = add(number(0), *(_sum(own) if unclaimed_ranges(own) else own for own in found))
         value = make_reference(f"{element.key}{_POINTS}", *equation.subscripts, _TIMES)

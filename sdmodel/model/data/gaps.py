@@ -8,11 +8,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from sympy import Add, Expr, Indexed, Mul, Pow, S, Symbol
+from sympy import Add, Expr, Mul, Pow, S
 
 from ...errors import Fault
 from ...extras import made_once
-from ..algebra import NA, Numbers, Slice, Table, VensimFunction, number, rebuild, split_reference, walk
+from ..algebra import NA, Numbers, Slice, Table, VensimFunction, is_reference, number, rebuild, split_reference, walk
 from ..evaluation import evaluate
 from ..functions.logic import IF_THEN_ELSE
 from ..functions.memory import INTEG, SHIFT_IF_TRUE
@@ -211,7 +211,7 @@ class _Settled:
 
     def value(self, expression: Expr) -> float:
         """The value of an expression, or nan where it differs between times or runs."""
-        if isinstance(expression, Symbol | Indexed):
+        if is_reference(expression):
             name, subscripts = split_reference(expression)
             return NA if name in self.missing else math.nan if subscripts else self._of(name)
         if expression.is_Number:
@@ -226,7 +226,7 @@ class _Settled:
 
     def reads(self, expression: Expr) -> Iterator[str]:
         """The names that the value of an expression depends on, with data in place of :NA:, as far as can be seen."""
-        if isinstance(expression, Symbol | Indexed):
+        if is_reference(expression):
             yield split_reference(expression)[0]
             return
         parts = expression.args

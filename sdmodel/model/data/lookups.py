@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import replace
 from types import MappingProxyType
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
-from ..algebra import VensimFunction, make_reference, split_reference, transform, walk
+from ..algebra import VensimFunction, is_reference, make_reference, split_reference, transform, walk
 from ..functions.data import as_lookup
 from ..names import key
 from ..records import Model
@@ -24,7 +24,7 @@ def data_as_lookups(model: Model) -> Model:
     def reads(part: Expr) -> str:
         """The key of the data's points that a part of an expression reads; empty if it reads none."""
         is_read = isinstance(part, VensimFunction) and part.row.kinds[:1] == ("table",)
-        name = split_reference(part.args[0])[0] if is_read and isinstance(part.args[0], Symbol | Indexed) else ""
+        name = split_reference(part.args[0])[0] if is_read and is_reference(part.args[0]) else ""
         return name if name in data else ""
 
     parts = {part for element in model for equation in element.equations for part in walk(equation.expression)}

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr, Symbol
 
-from ..algebra import NA, Table, VensimFunction, make_reference, number, split_reference, transform, walk
+from ..algebra import NA, Table, VensimFunction, is_reference, make_reference, number, split_reference, transform, walk
 from ..functions.data import AT_TIME, TOTALLED
 from ..functions.table import FUNCTIONS
 from ..names import MARK, key
@@ -73,7 +73,7 @@ def data_equation(model: Model, expression: Expr) -> tuple[str, Expr] | None:
     """Return what `computed_data` made an expression from: the keyword, and the expression with names of data; None for others."""
 
     def data_behind(part: Expr) -> tuple[str, tuple[str, ...]] | None:
-        name, subscripts = split_reference(part) if isinstance(part, Symbol | Indexed) else ("", ())
+        name, subscripts = split_reference(part) if is_reference(part) else ("", ())
         return (name, subscripts) if points_name(name) in model.elements else None
 
     found = (data_keyword(model, part) for part in walk(expression))
@@ -100,7 +100,7 @@ def data_keyword(model: Model, expression: Expr) -> str | None:
     if not isinstance(expression, VensimFunction) or expression.name not in _KEYWORDS:
         return None
     points = expression.args[0]
-    name = split_reference(points)[0] if isinstance(points, Symbol | Indexed) else ""
+    name = split_reference(points)[0] if is_reference(points) else ""
     hidden = name in model.elements and model.elements[name].hidden
     return _KEYWORDS[expression.name] if hidden and name.endswith(_POINTS) else None
 
@@ -113,8 +113,8 @@ def data_reference(name: str, *subscripts: str) -> Expr:
 def reads_computed(expression: Expr) -> bool:
     """Whether an expression calls a function of data that reads all points of data, with a variable that is computed."""
     is_of_data = isinstance(expression, VensimFunction) and expression.row.arguments[:1] == ("data",)
-    data = expression.args[0] if is_of_data else None
-    return isinstance(data, Symbol | Indexed) and not split_reference(data)[0].endswith(_POINTS)
+    data = expression.args[0] if is_of_data else NOW
+    return is_of_data and is_reference(data) and not split_reference(data)[0].endswith(_POINTS)
 
 
 def data_variables(model: Model) -> Iterator[tuple[Element, Element]]:

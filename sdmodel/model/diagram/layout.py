@@ -12,19 +12,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
-from ..algebra import VensimFunction, references_in, signed_terms, split_reference
-from ..kinds import rates_of
-from ..names import display_name, key
-from ..records import RUN_SETTINGS, Element, Model, takes_model
+from ..algebra import is_reference, references_in, signed_terms, split_reference
+from ..kinds import is_integral, rates_of
+from ..names import display_name
+from ..records import RUN_SETTING_KEYS, Element, Model, takes_model
 from .placement import Spot, place_words
 from .views import Arrow, View, Word
 
 MOST = 60
 """Maximum number of variables of a view that is still readable."""
-_MOST_VIEWS = 20
-"""The words of more views than this are placed with fewer moves each, so that all views take about the same time."""
+_MOVES, _FEWEST_MOVES = 15_000, 750
+"""The most moves with which the words of all views are placed; and how many a view may have even so."""
 _CELL = (150, 62)
 """Minimum distance between grid places, across and along, in units of a view."""
 _EDGE = 100
@@ -74,7 +74,7 @@ def structure_of(model: Model, members: Sequence[str]) -> Structure:
     piped = {(flow.name, stock) for flow in flows for stock in (flow.source, flow.target)}
     found: dict[tuple[str, str], bool] = {}
     for name in members:
-        for cause, initial in _causes(model.elements[name]):
+        for cause, initial in _shown_causes(model, name):
             if cause != name and (cause, name) not in piped and (cause in model.elements or cause == "time"):
                 found[cause, name] = found.get((cause, name), True) and initial
     return Structure(stocks, flows, tuple(Influence(*pair, initial) for pair, initial in found.items()))
@@ -83,21 +83,30 @@ def structure_of(model: Model, members: Sequence[str]) -> Structure:
 def _references(rate: Expr, sign: int) -> Iterator[tuple[str, bool]]:
     """Yield the references that a rate adds (True) or subtracts."""
     for term, own in signed_terms(rate):
-        if isinstance(term, Symbol | Indexed):
+        if is_reference(term):
             yield split_reference(term)[0], sign * own > 0
         elif term is not rate:
             yield from _references(term, sign * own)
 
 
+def _shown_causes(model: Model, name: str) -> Iterator[tuple[str, bool]]:
+    """Yield the causes of an element that a diagram can show: what a hidden one was made for, or what a macro reads."""
+    waiting, seen = [name], {name}
+    while waiting:
+        for cause, initial in _causes(model.elements[waiting.pop()]):
+            owner = model.owner_of(model.elements[cause]) if cause in model.elements else None
+            if owner is None or not owner.hidden:
+                yield (owner.key if owner else cause), initial
+            elif cause not in seen:
+                seen.add(cause)
+                waiting.append(cause)
+
+
 def _causes(element: Element) -> Iterator[tuple[str, bool]]:
     """Yield the keys of what an element reads, and whether only its initial value depends on it."""
     for whole in (equation.expression for equation in element.equations):
-        for place, part in enumerate(whole.args if _is_stock(whole) else (whole,)):
+        for place, part in enumerate(whole.args if is_integral(whole) else (whole,)):
             yield from ((split_reference(reference)[0], place > 0) for reference in references_in(part))
-
-
-def _is_stock(expression: Expr) -> bool:
-    return isinstance(expression, VensimFunction) and expression.name == "INTEG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,16 +256,15 @@ def lay_out(model: Model) -> tuple[View, ...]:
     >>> sorted(word.text for word in view.words if word.kind == "variable")
     ['Stock', 'outflow']
     """
-    control = set(map(key, RUN_SETTINGS))
-    members = [element.key for element in model if element.key not in control and not element.hidden]
+    members = [element.key for element in model if element.key not in RUN_SETTING_KEYS and not element.hidden]
     if len(members) <= MOST:
         return (_view(model, "View 1", members),) if members else ()
     groups: dict[str, list[str]] = {}
     for name in members:
         groups.setdefault(model.elements[name].group or "Model", []).append(name)
     parts = [part for group, names in groups.items() for part in _parts(group, _with_constants(model, names))]
-    effort = min(1.0, _MOST_VIEWS / len(parts))
-    return tuple(_view(model, title, names, effort) for title, names in parts)
+    moves = max(_MOVES // len(parts), _FEWEST_MOVES)
+    return tuple(_view(model, title, names, moves) for title, names in parts)
 
 
 def _with_constants(model: Model, names: Sequence[str]) -> list[str]:
@@ -278,7 +286,7 @@ def _parts(group: str, names: Sequence[str]) -> Iterator[tuple[str, Sequence[str
         yield group if parts == 1 else f"{group} {part + 1}", names[part * size : (part + 1) * size]
 
 
-def _view(model: Model, title: str, members: Sequence[str], effort: float = 1.0) -> View:
+def _view(model: Model, title: str, members: Sequence[str], moves: int = _MOVES) -> View:
     structure = structure_of(model, members)
     pairs = [(influence.cause, influence.effect) for influence in structure.influences]
     outside = dict.fromkeys(cause for cause, _ in pairs if cause not in members)
@@ -292,7 +300,7 @@ def _view(model: Model, title: str, members: Sequence[str], effort: float = 1.0)
     lines = [(_SHADOW + cause if cause in outside else cause, effect) for cause, effect in pairs]
     lines = [line for line in lines if set(line) <= {*fixed, *free}]
     cell = _cell(model, flowing, [*members, *outside])
-    spots = place_words(fixed, free, lines, _free_spots(skeleton, len(free)), cell, effort)
+    spots = place_words(fixed, free, lines, _free_spots(skeleton, len(free)), cell, moves)
     return _finish(_Page(model, cell), title, skeleton, spots, structure)
 
 

@@ -1,6 +1,7 @@
 """Place the free words of a diagram on a grid: near what they act on, with few crossings, and always in the same way.
 
-Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983) over moves to free places and swaps of two words.
+Simulated annealing (Kirkpatrick, Gelatt and Vecchi 1983) whose step moves one word to one of several free places, chosen by their
+costs at the temperature (the heat bath of Creutz 1980); the costs of all these places are computed together.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-_ROUNDS, _EFFORT = 160, 400_000
-"""Maximum number of moves per word, and of moves times words and lines to compare with."""
+_MOVES = 60
+"""The number of moves per word."""
+_PLACES, _SEGMENTS = 16, 120
+"""The most places that a word is compared at, and about the most lines from them."""
 _HOT, _COLD = 220.0, 4.0
 _OVER, _CROSSING, _NEAR = 260.0, 90.0, 0.42
 """The cost of a line over a word and of a crossing, in units of length; and the height of a word as a fraction of a row."""
@@ -23,7 +25,8 @@ _SEED = 1
 
 Spot = tuple[int, int]
 """A column and a row of the grid."""
-Points = NDArray[np.float64]
+Numbers = NDArray[np.floating]
+Whole = NDArray[np.intp]
 
 
 @dataclass(eq=False)
@@ -31,61 +34,57 @@ class _Board:
     """Words by number with their places on the grid and coordinates, and the lines between them."""
 
     spots: list[Spot]
-    lines: NDArray[np.intp]
+    lines: Whole
     cell: Spot
 
     def __post_init__(self) -> None:
-        ends_here = [(self.lines == word).any(axis=1) for word in range(len(self.spots))]
-        self.touching = [np.flatnonzero(mask) for mask in ends_here]
-        self.elsewhere = [np.flatnonzero(~mask) for mask in ends_here]
-        self.places: Points = np.array(self.spots, dtype=float).reshape(-1, 2) * self.cell
-        self.reach = _NEAR * self.cell[1]
+        self.x, self.y = self._coordinates(self.spots)
+        self.starts, self.ends = self.lines.T
+        self.height = np.float32(_NEAR * self.cell[1])
+        touching = [(self.lines == word).any(axis=1) for word in range(len(self.spots))]
+        self.others = [self.lines[own].sum(axis=1) - word for word, own in enumerate(touching)]
+        self.elsewhere = [np.flatnonzero(~own) for own in touching]
+
+    def _coordinates(self, spots: Sequence[Spot]) -> tuple[Numbers, Numbers]:
+        across, along = zip(*spots, strict=True)
+        return np.array(across, np.float32) * self.cell[0], np.array(along, np.float32) * self.cell[1]
 
     def put(self, word: int, spot: Spot) -> None:
         self.spots[word] = spot
-        self.places[word] = (spot[0] * self.cell[0], spot[1] * self.cell[1])
+        self.x[word], self.y[word] = spot[0] * self.cell[0], spot[1] * self.cell[1]
 
-    def cost(self, words: Sequence[int]) -> float:
-        """Return the cost of the lines at some words, and of other lines that pass over these words."""
-        near = reduce(np.union1d, (self.touching[word] for word in words))
-        return self._lines_cost(near) + sum(self._under(word) for word in words)
+    def costs(self, word: int, spots: Sequence[Spot]) -> Numbers:
+        """Return the cost of a word at each of some places: of its lines, and of other lines that pass over it."""
+        x, y = (own[:, None] for own in self._coordinates(spots))
+        rest = self.elsewhere[word]
+        from_, to = self.starts[rest], self.ends[rest]
+        ax, ay, bx, by = self.x[from_], self.y[from_], self.x[to], self.y[to]
+        found = _OVER * self._near(ax, ay, bx - ax, by - ay, x, y).sum(axis=1, dtype=float)
+        others = self.others[word]
+        if not len(others):
+            return found
+        ox, oy = self.x[others], self.y[others]
+        dx, dy = ox - x, oy - y
+        found += np.sqrt(dx * dx + dy * dy).sum(axis=1, dtype=float)
+        x, y, dx, dy = x[..., None], y[..., None], dx[..., None], dy[..., None]
+        over = self._near(x, y, dx, dy, self.x, self.y)
+        over[:, :, word] = over[:, range(len(others)), others] = False
+        found += _OVER * over.sum(axis=(1, 2))
+        left = dx * (ay - y) - dy * (ax - x)  # the side of the line on which the others begin, and end
+        right = dx * (by - y) - dy * (bx - x)
+        px, py = bx - ax, by - ay
+        own = px * (y - ay) - py * (x - ax)
+        end = px * (oy[:, None] - ay) - py * (ox[:, None] - ax)
+        apart = (from_ != others[:, None]) & (to != others[:, None])
+        crossing = (left * right < 0) & (own * end < 0) & apart
+        return found + _CROSSING * crossing.sum(axis=(1, 2))
 
-    def _lines_cost(self, which: NDArray[np.intp]) -> float:
-        if not len(which):
-            return 0.0
-        starts, ends = self.places[self.lines[which, 0]], self.places[self.lines[which, 1]]
-        over = self._passes(starts, ends, self.places)
-        over[np.arange(len(which))[:, None], self.lines[which]] = False
-        crossings = self._crossings(which, starts, ends)
-        return float(np.hypot(*(ends - starts).T).sum()) + _OVER * float(over.sum()) + _CROSSING * crossings
-
-    def _under(self, word: int) -> float:
-        """Return the cost of other lines that pass over a word."""
-        starts, ends = (self.places[self.lines[self.elsewhere[word], end]] for end in (0, 1))
-        return _OVER * float(self._passes(starts, ends, self.places[word : word + 1]).sum())
-
-    def _passes(self, starts: Points, ends: Points, spots: Points) -> NDArray[np.bool_]:
-        """Return whether each line comes near each place."""
-        along = ends - starts
-        length = np.maximum((along**2).sum(axis=1), 1.0)[:, None]
-        offsets = spots[None] - starts[:, None]
-        share = np.clip((offsets * along[:, None]).sum(axis=2) / length, 0, 1)
-        distances = np.abs(offsets - share[..., None] * along[:, None])
-        return (distances[..., 0] < 2 * self.reach) & (distances[..., 1] < self.reach)
-
-    def _crossings(self, which: NDArray[np.intp], starts: Points, ends: Points) -> float:
-        """Return the number of crossings of these lines with lines that end elsewhere."""
-        a, b = starts[:, None], ends[:, None]
-        c, d = self.places[self.lines[:, 0]][None], self.places[self.lines[:, 1]][None]
-        apart = (self.lines[which][:, None, :, None] != self.lines[None, :, None, :]).all(axis=(2, 3))
-        sides = _side(a, b, c) * _side(a, b, d) < 0
-        return float((sides & (_side(c, d, a) * _side(c, d, b) < 0) & apart).sum())
-
-
-def _side(a: Points, b: Points, c: Points) -> Points:
-    """Return the side of the line from a to b on which c lies, as a sign."""
-    ab, ac = b - a, c - a
-    return np.asarray(ab[..., 0] * ac[..., 1] - ab[..., 1] * ac[..., 0])
+    def _near(self, ax: Numbers, ay: Numbers, dx: Numbers, dy: Numbers, x: Numbers, y: Numbers) -> NDArray[np.bool_]:
+        """Return whether lines from a along d come near places."""
+        x, y = x - ax, y - ay
+        share = (x * dx + y * dy) / np.maximum(dx * dx + dy * dy, np.float32(1))
+        share = np.minimum(np.maximum(share, np.float32(0)), np.float32(1))
+        return (np.abs(x - share * dx) < 2 * self.height) & (np.abs(y - share * dy) < self.height)
 
 
 def place_words(
@@ -94,65 +93,84 @@ def place_words(
     lines: Sequence[tuple[str, str]],
     spots: Sequence[Spot],
     cell: Spot,
-    effort: float = 1.0,
+    moves: int,
 ) -> dict[str, Spot]:
     """Return a place for each free word, so that the lines between words are short, seldom cross and avoid other words.
 
-    `effort` is the part of the usual number of moves to try.
+    `moves` is the most moves to try.
     """
     names = [*fixed, *free]
     number = {name: place for place, name in enumerate(names)}
-    spare = list(spots)
-    at: dict[str, Spot] = dict(fixed)
     neighbours: dict[str, list[str]] = {name: [] for name in names}
     for cause, effect in lines:
         neighbours[cause].append(effect)
         neighbours[effect].append(cause)
-    for name in _in_turn(fixed, free, neighbours):
-        known = [at[other] for other in neighbours[name] if other in at] or [*at.values()] or [(0, 0)]
-        at[name] = min(spare, key=lambda spot: (sum(_distance(spot, other, cell) for other in known), spot))
-        spare.remove(at[name])
+    at = _first_places(fixed, _in_turn(fixed, free, neighbours), neighbours, sorted(spots), cell)
+    taken = set(at.values())
+    spare = [spot for spot in spots if spot not in taken]
     pairs = np.array([(number[a], number[b]) for a, b in lines], dtype=int).reshape(-1, 2)
     board = _Board([at[name] for name in names], pairs, cell)
-    _anneal(board, [number[name] for name in free], spare, effort)
+    _anneal(board, [number[name] for name in free], spare, moves)
     return {name: board.spots[number[name]] for name in free}
+
+
+def _first_places(
+    fixed: Mapping[str, Spot],
+    free: Sequence[str],
+    neighbours: Mapping[str, list[str]],
+    spots: Sequence[Spot],
+    cell: Spot,
+) -> dict[str, Spot]:
+    """Return the places of all words: one after the other gets the place nearest to its neighbours so far, or to all words."""
+    at: dict[str, Spot] = dict(fixed)
+    grid = np.array(spots, dtype=float) * cell
+
+    def distances(spot: Spot) -> Numbers:
+        offsets = grid - np.array(spot, dtype=float) * cell
+        found: Numbers = np.sqrt((offsets * offsets).sum(axis=1))
+        return found
+
+    taken = np.zeros(len(spots))
+    everywhere = sum(map(distances, fixed.values()), np.zeros(len(spots)))
+    for name in free:
+        known = [distances(at[other]) for other in neighbours[name] if other in at]
+        place = int(((sum(known) if known else everywhere) + taken).argmin())
+        at[name] = spots[place]
+        taken[place] = np.inf
+        everywhere += distances(at[name])
+    return at
 
 
 def _in_turn(fixed: Mapping[str, Spot], free: Sequence[str], neighbours: Mapping[str, list[str]]) -> list[str]:
     """Return the free words, those with the most placed neighbours first."""
-    done, waiting, order = set(fixed), list(free), []
-    while waiting:
-        name = max(waiting, key=lambda word: sum(other in done for other in neighbours[word]))
-        waiting.remove(name)
-        done.add(name)
+    placed = {name: sum(other in fixed for other in neighbours[name]) for name in free}
+    order = []
+    while placed:
+        name = max(placed, key=placed.__getitem__)
+        del placed[name]
         order.append(name)
+        for other in neighbours[name]:
+            if other in placed:
+                placed[other] += 1
     return order
 
 
-def _anneal(board: _Board, free: Sequence[int], spare: list[Spot], effort: float) -> None:
-    """Move and swap words; while the temperature is high, accept moves for the worse too."""
+def _anneal(board: _Board, free: Sequence[int], spare: list[Spot], moves: int) -> None:
+    """Move words; while the temperature is high, to places for the worse too."""
     generator = random.Random(_SEED)
-    rounds = round(effort * min(_ROUNDS * len(free), _EFFORT // (len(board.spots) + len(board.lines))))
+    rounds = min(_MOVES * len(free), moves) if spare else 0
+    turn: list[int] = []
     for step in range(rounds):
         heat = _HOT * (_COLD / _HOT) ** (step / rounds)
-        word = generator.choice(free)
-        other = generator.choice(free) if (len(free) > 1 and generator.random() < 0.4) or not spare else None  # noqa: PLR2004 - fewer swaps than moves
-        if other == word:
-            continue
-        words = [word] if other is None else [word, other]
-        target = generator.randrange(len(spare)) if other is None else 0
-        old = [board.spots[moved] for moved in words]
-        new = [spare[target]] if other is None else old[::-1]
-        before = board.cost(words)
-        for moved, spot in zip(words, new, strict=True):
-            board.put(moved, spot)
-        change = board.cost(words) - before
-        if change > 0 and generator.random() >= math.exp(-change / heat):
-            for moved, spot in zip(words, old, strict=True):
-                board.put(moved, spot)
-        elif other is None:
-            spare[target] = old[0]
-
-
-def _distance(one: Spot, other: Spot, cell: Spot) -> float:
-    return math.hypot((one[0] - other[0]) * cell[0], (one[1] - other[1]) * cell[1])
+        turn = turn or generator.sample(free, len(free))
+        word = turn.pop()
+        count = max(2, min(_PLACES, len(spare), _SEGMENTS // max(1, len(board.others[word]))))
+        chosen = generator.sample(range(len(spare)), min(count, len(spare)))
+        costs = board.costs(word, [board.spots[word], *(spare[place] for place in chosen)]).tolist()
+        least = min(costs)
+        (best,) = generator.choices(range(len(costs)), [math.exp((least - cost) / heat) for cost in costs])
+        if best:
+            place = chosen[best - 1]
+            old = board.spots[word]
+            board.put(word, spare[place])
+            spare[place] = old

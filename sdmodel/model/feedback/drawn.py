@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr
 
-from ..algebra import references_in, signed_terms, split_reference
+from ..algebra import is_reference, references_in, signed_terms, split_reference
 from ..functions.refused import Unfinished
 from ..records import Element, Model
 from ..subscripts import Cell
@@ -48,4 +48,4 @@ def _sign_of(term: Expr, sign: int, *, is_list: bool) -> float:
     """The effect of what a term names: known if it is subtracted, or alone in a sum."""
     if sign < 0 and is_list:
         return -1.0
-    return float(sign) if not is_list and isinstance(term, Symbol | Indexed) else math.nan
+    return float(sign) if not is_list and is_reference(term) else math.nan

@@ -35,10 +35,6 @@ def _emit_slack(f: Emitter[R], time: R) -> R:
     return f.binary("*", f.constant(PRECISION), f.binary("+", f.constant(1.0), ABS.emit(f, time)))
 
 
-def _sorted(table: Table) -> list[tuple[float, float]]:
-    return sorted(table.points, key=lambda point: point[0])
-
-
 def _at(table: Table, time: float) -> float:
     found = look_up("backward", Table([(x, x) for x, _ in table.points]), time + time_slack(time))
     return look_up("backward", table, time + time_slack(time)) if abs(found - time) <= time_slack(time) else NA
@@ -57,14 +53,14 @@ _WAYS = ((0.5, "forward"), (-0.5, "between"))
 
 
 def _between(table: Table, time: float, mode: float) -> float:
-    points, slack = _sorted(table), time_slack(time)
+    points, slack = table.by_x, time_slack(time)
     if time < points[0][0] - slack or time > points[-1][0] + slack:
         return NA
     return look_up(next((way for least, way in _WAYS if mode >= least), "backward"), table, time)
 
 
 def _emit_between(f: Emitter[R], table: Table, time: R, mode: R) -> R:
-    points, slack = _sorted(table), _emit_slack(f, time)
+    points, slack = table.by_x, _emit_slack(f, time)
     value = f.look_up("backward", table, time)
     for least, way in reversed(_WAYS):
         value = f.choose(f.compare(">=", mode, f.constant(least)), f.look_up(way, table, time), value)
@@ -75,7 +71,7 @@ def _emit_between(f: Emitter[R], table: Table, time: R, mode: R) -> R:
 
 def _within(table: Table, start: float, end: float) -> list[float]:
     """The values of the points from one time to another."""
-    points = _sorted(table)
+    points = table.by_x
     times = [time for time, _ in points]
     return [
         y for _, y in points[bisect_left(times, start - time_slack(start)) : bisect_right(times, end + time_slack(end))]
@@ -110,7 +106,7 @@ def _next(f: Emitter[R], count: R) -> R:
 def _emit_points(f: ArrayEmitter[R], table: Table, start: R, end: R) -> R:
     """The number of points; all of them from the start on without an end, which is then `:NA:`."""
     last = f.choose(f.compare("<=", end, f.constant(NA)), f.constant(-NA), end)
-    (count,) = _emit_over(f, _sorted(table), start, last, lambda _, count: [_next(f, count)], 0.0)
+    (count,) = _emit_over(f, table.by_x, start, last, lambda _, count: [_next(f, count)], 0.0)
     return count
 
 
@@ -124,7 +120,7 @@ def _emit_average(f: ArrayEmitter[R], table: Table, start: R, end: R, of: Callab
     def add(value: R, total: R, count: R) -> Sequence[R]:
         return [f.binary("+", total, of(value)), _next(f, count)]
 
-    total, count = _emit_over(f, _sorted(table), start, end, add, 0.0, 0.0)
+    total, count = _emit_over(f, table.by_x, start, end, add, 0.0, 0.0)
     return f.binary("/", total, MAX.emit(f, count, f.constant(1.0))), count
 
 
@@ -149,7 +145,7 @@ def _emit_extreme(largest: FunctionRow, first: float) -> Callable[..., str]:
         def add(value: R, best: R, count: R) -> Sequence[R]:
             return [largest.emit(f, best, value), _next(f, count)]
 
-        best, count = _emit_over(f, _sorted(table), start, end, add, first, 0.0)
+        best, count = _emit_over(f, table.by_x, start, end, add, first, 0.0)
         return _if_any(f, count, best)
 
     return emit
@@ -212,7 +208,7 @@ def _slope_between(table: Expr, time: Expr, mode: Expr) -> Sequence[Expr]:
 
 def _sums(table: Table) -> Table:
     """The sum of all values until each point."""
-    points = _sorted(table)
+    points = table.by_x
     return Table(list(zip((time for time, _ in points), accumulate(y for _, y in points), strict=True)))
 
 
@@ -264,7 +260,7 @@ def _read_at_points(table: Table) -> Table:
     return Table(
         [
             (time + steps * time_slack(time), value if own else NA)
-            for time, value in dict(_sorted(table)).items()
+            for time, value in dict(table.by_x).items()
             for steps, own in near
         ]
     )
@@ -295,12 +291,12 @@ ROWS = (
     ),
     FunctionRow(
         "GET DATA FIRST TIME(data)", "the time of the data's first point", "v -> t", kinds=("table",),
-        evaluate=lambda table: _sorted(table)[0][0], arrays=_NO_ARRAYS, emit=lambda f, table: f.constant(_sorted(table)[0][0]),
+        evaluate=lambda table: table.by_x[0][0], arrays=_NO_ARRAYS, emit=lambda f, table: f.constant(table.by_x[0][0]),
         derivative=constant_almost_everywhere, stays_finite=True,
     ),
     FunctionRow(
         "GET DATA LAST TIME(data)", "the time of the data's last point", "v -> t", kinds=("table",),
-        evaluate=lambda table: _sorted(table)[-1][0], arrays=_NO_ARRAYS, emit=lambda f, table: f.constant(_sorted(table)[-1][0]),
+        evaluate=lambda table: table.by_x[-1][0], arrays=_NO_ARRAYS, emit=lambda f, table: f.constant(table.by_x[-1][0]),
         derivative=constant_almost_everywhere, stays_finite=True,
     ),
     _statistic("MIN", "the smallest value of the data from start to end; :NA: without points", min, _emit_extreme(MIN, math.inf)),

@@ -24,7 +24,7 @@ _HALF = 0.5
 
 def look_up(way: str, table: Table, x: float) -> float:
     """The value of a table at x, by one of the ways: `between`, `extrapolate`, `forward` or `backward`."""
-    points = sorted(table.points, key=lambda point: point[0])
+    points = table.by_x
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     if way == "forward":
         return ys[min(bisect_left(xs, x), len(xs) - 1)]
@@ -46,7 +46,7 @@ def slope_of(way: str) -> Callable[[Expr, Expr], Sequence[Expr]]:
         if not isinstance(table, Table):
             message = "the slope of a lookup follows from its points; put the table in the place of its name"
             raise NotImplementedError(message)
-        points = sorted(table.points, key=lambda point: point[0])
+        points = table.by_x
         pairs = [(*left, *right) for left, right in pairwise(points)]
         slopes = [(x0, (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0) for x0, y0, x1, y1 in pairs]
         if way == "between" or not slopes:
@@ -72,16 +72,9 @@ def _lookup(
     )
 
 
-Points = list[tuple[float, float]]
-
-
-def _sorted(table: Table) -> Points:
-    return sorted(table.points, key=lambda point: point[0])
-
-
 def areas_of(table: Table) -> tuple[Table, Table, Table]:
     """Tables by x: the area from the first point to each other one, the x of each point, and its y, after a step."""
-    points = _sorted(table)
+    points = table.by_x
     pieces = ((x1 - x0) * (y0 + y1) / 2 for (x0, y0), (x1, y1) in pairwise(points))
     xs = [x for x, _ in points]
     areas = Table(list(zip(xs, accumulate(pieces, initial=0.0), strict=True)))
@@ -113,7 +106,7 @@ def _emit_area(f: Emitter[R], table: Table, start: R, end: R) -> R:
 
 def _segments(table: Table) -> list[tuple[float, float, float, float]]:
     """Each segment: its lowest and highest y, and x as a line of y, `x0 + (y - y0) * slope`; the slope of a level one is 0."""
-    points = _sorted(table)
+    points = table.by_x
     pairs = list(pairwise(points)) or [(points[0], points[0])]
     return [(x0, y0, y1, (x1 - x0) / (y1 - y0) if y1 != y0 else 0.0) for (x0, y0), (x1, y1) in pairs]
 
@@ -137,7 +130,7 @@ def _emit_invert(f: Emitter[R], table: Table, y: R) -> R:
 
 def _slopes(table: Table) -> tuple[Table, Table, list[float]]:
     """The slope of the segment after each point and before it, and the places of the steps, where there is none."""
-    points = _sorted(table)
+    points = table.by_x
     sloped = [(x0, x1, (y1 - y0) / (x1 - x0)) for (x0, y0), (x1, y1) in pairwise(points) if x1 > x0]
     sloped = sloped or [(points[0][0], points[0][0], 0.0)]
     steps = [x for x, count in Counter(x for x, _ in points).items() if count > 1]
@@ -145,7 +138,7 @@ def _slopes(table: Table) -> tuple[Table, Table, list[float]]:
 
 
 def _slope(table: Table, x: float, mode: float) -> float:
-    points, (after, before, steps) = _sorted(table), _slopes(table)
+    points, (after, before, steps) = table.by_x, _slopes(table)
     if x in steps:
         return NA
     if points[0][0] <= x <= points[-1][0] or mode >= _HALF:
@@ -154,7 +147,7 @@ def _slope(table: Table, x: float, mode: float) -> float:
 
 
 def _emit_slope(f: Emitter[R], table: Table, x: R, mode: R) -> R:
-    points, (after, before, steps) = _sorted(table), _slopes(table)
+    points, (after, before, steps) = table.by_x, _slopes(table)
     both = f.binary("+", f.look_up("forward", before, x), f.look_up("backward", after, x))
     mean = f.binary("*", both, f.constant(_HALF))
     beyond = f.choose(f.compare("<=", mode, f.constant(-_HALF)), f.constant(NA), f.constant(0.0))

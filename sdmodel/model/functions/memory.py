@@ -7,6 +7,7 @@ time. Derivatives are those of the value during a run, after the start; a stock'
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sympy import Expr, Integer, S, Symbol
@@ -45,14 +46,17 @@ def _stage(model: Expander, delay_time: Expr, order: Expr) -> Expr:
     return delay_time if order == 1 else model.auxiliary(divide(delay_time, order))
 
 
-def _smooth(order: int) -> Callable[..., Expr]:
-    """An exponential average of an order; without an initial value it starts at its input."""
+def _of_order(order: int, *, material: bool) -> Callable[..., Expr]:
+    """A material delay of an order, or an exponential average; without an initial value it starts in equilibrium with its input."""
 
     def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None) -> Expr:
         stages = [_stage(model, delay_time, Integer(order))] * order
-        return _chain(model, value, value if initial is None else initial, stages, material=False)[-1]
+        return _chain(model, value, value if initial is None else initial, stages, material=material)[-1]
 
     return expand
+
+
+_smooth, _delay = (partial(_of_order, material=material) for material in (False, True))
 
 
 def _smooth_n(model: Expander, value: Expr, delay_time: Expr, initial: Expr, _: Expr) -> Expr:
@@ -67,16 +71,6 @@ def _last(order: Expr, orders: Sequence[int], values: Sequence[Expr]) -> Expr:
     for number in orders[1:]:
         chosen = IF_THEN_ELSE.build(GREATER_OR_EQUAL.build(order, Integer(number)), values[number - 1], chosen)
     return chosen
-
-
-def _delay(order: int) -> Callable[..., Expr]:
-    """A material delay of an order; without an initial outflow it starts in equilibrium with its input."""
-
-    def expand(model: Expander, value: Expr, delay_time: Expr, initial: Expr | None = None) -> Expr:
-        stages = [_stage(model, delay_time, Integer(order))] * order
-        return _chain(model, value, value if initial is None else initial, stages)[-1]
-
-    return expand
 
 
 def _delay_n(model: Expander, value: Expr, delay_time: Expr, initial: Expr, _: Expr) -> Expr:

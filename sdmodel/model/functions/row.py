@@ -19,20 +19,8 @@ from sympy import Expr
 from ..algebra import Table, VensimFunction
 
 Kind = Literal[
-    "number",
-    "finite",
-    "condition",
-    "branch",
-    "table",
-    "range",
-    "terms",
-    "site",
-    "past",
-    "vector",
-    "series",
-    "matrix",
-    "array",
-]
+    "number", "finite", "condition", "branch", "table", "range", "terms", "site", "past", "vector", "series", "matrix", "array",
+]  # fmt: skip
 """What a function receives for an argument.
 
 A `number` that is not finite gives a result that is not finite by the arithmetic of the function itself (only a division by an
@@ -287,9 +275,8 @@ class FunctionRow:
     optional: int = 0  # the number of last written arguments that may be left out, which are then `:NA:`
     gives_missing: bool = False  # whether it can be `:NA:` where its arguments are not
     at_start: int | Callable[..., Expr] | None = (
-        None  # what it equals at the start of a run: an argument or an expression of
+        None  # its first value: an argument, or made of them; no `evaluate` then
     )
-    # them; then `evaluate` is optional
     memory: Memory | None = None  # for a function with a state of its own
     expand: Callable[..., Expr] | None = None  # from an `Expander` and the arguments to stocks and auxiliaries
     roles: frozenset[str] = frozenset()  # the hidden elements that it makes for other equations

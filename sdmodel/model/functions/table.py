@@ -54,8 +54,6 @@ LOOKUPS = frozenset(
 )
 """The functions that look up in a table, their first argument."""
 REDUCTIONS = frozenset(name for name, row in FUNCTIONS.items() if "terms" in row.kinds)
-STATES = frozenset(name for name, row in FUNCTIONS.items() if row.memory)
-"""Functions with a memory that stay after expansion, each at the top of an equation of its own."""
 
 _OF_SYMPY: Mapping[type[Expr], FunctionRow] = MappingProxyType(
     {

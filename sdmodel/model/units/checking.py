@@ -19,10 +19,19 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal
 
-from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
+from sympy import Add, Expr, Function, Mul, Pow, S
 
 from ...errors import Place
-from ..algebra import Slice, VensimFunction, product_factors, references_in, split_reference, unsigned, walk
+from ..algebra import (
+    Slice,
+    VensimFunction,
+    is_reference,
+    product_factors,
+    references_in,
+    split_reference,
+    unsigned,
+    walk,
+)
 from ..evaluation import evaluate
 from ..functions.row import FunctionRow
 from ..functions.table import LOOKUPS, row_of
@@ -321,7 +330,7 @@ class _Site:
         if sum(other == part for other in walk(self.equation.expression)) > 1:
             part = whole
         known = self.equation.parts.get(part)
-        if known is None and isinstance(part, Symbol | Indexed):
+        if known is None and is_reference(part):
             known = self.equation.places.get(split_reference(part)[0])
         return known or self.equation.place
 
@@ -363,7 +372,7 @@ def _unit_of(expression: Expr, site: _Site, context: Form | None = None) -> Form
     """Return the unit of an expression; `context` is the unit that is expected there, which breaks ties between its parts."""
     if isinstance(expression, Slice):
         return _unit_of(expression.reference, site, context)
-    if isinstance(expression, Symbol | Indexed):
+    if is_reference(expression):
         name, _ = split_reference(expression)
         unit = site.check.time if name == TIME.key else site.check.units.get(name)
         if unit is not None:

@@ -93,7 +93,7 @@ def _first_conveyed(_: Expr, time: Expr, __: Expr, profile: Expr, total: Expr, s
 
 def _after_zero(profile: Table) -> Sequence[tuple[float, float]]:
     """The points of a profile from 0 on: nothing comes out before it is put in."""
-    points = sorted(profile.points, key=lambda point: point[0])
+    points = profile.by_x
     if points[0][0] >= 0 or points[-1][0] <= 0:
         return points
     (x0, y0), (x1, y1) = next((one, other) for one, other in pairwise(points) if other[0] > 0)
