@@ -46,7 +46,7 @@ _HIDDEN = re.compile(
 _IN_USE: set[str] = set()
 """The hidden names that this process uses."""
 _STALE = 3600.0
-"""Seconds after which a hidden file that nobody has written to is left over."""
+"""Seconds after which a hidden file that has not been written to is left over."""
 _PATIENCE = 10.0
 """Seconds to wait for another process that changes files of the same folder."""
 _WRITABLE = 0o222
@@ -318,7 +318,7 @@ def _in_use(path: Path, ending: str) -> Iterator[Path]:
 
 
 def _leftovers(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
-    """The hidden files and folders that nobody uses any more."""
+    """The hidden files and folders that no process uses any more."""
     try:
         names = [path.name for path in folder.iterdir()]
     except OSError:
@@ -330,7 +330,7 @@ def _leftovers(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
 
 
 def _is_stale(path: Path, found: re.Match[str]) -> bool:
-    """Whether nobody uses a hidden file any more; only POSIX says reliably which processes exist, and only on this host."""
+    """Whether no process uses a hidden file any more; only POSIX says reliably which processes exist, and only on this host."""
     if path.name in _IN_USE:
         return False
     process = int(found["process"])

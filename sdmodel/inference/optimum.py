@@ -203,7 +203,7 @@ def minimise_together(evaluate: Evaluate, starts: NDArray[np.float64]) -> list[E
             for future in futures:
                 future.add_done_callback(lambda _: inbox.put(None))  # however it ends
             _answer_all(evaluate, inbox, queues)
-        except BaseException as fault:  # every waiting thread must receive the fault, or it would wait for ever
+        except BaseException as fault:  # every waiting thread must receive the fault, or it would never end
             for queue in queues:
                 queue.put(fault)
             raise

@@ -327,7 +327,7 @@ def walk(expression: Expr) -> Iterator[Expr]:
 
 
 def references_in(expression: Expr) -> Iterator[Expr]:
-    """Every reference to an element, in order, repeats included; the range that ELMCOUNT counts is none."""
+    """Every reference to an element, in order, repeats included; without the range that ELMCOUNT counts."""
     parts = walk(expression)
     for part in parts:
         if is_reference(part):

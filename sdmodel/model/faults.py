@@ -58,7 +58,7 @@ _ROLES: Mapping[str, Role] = {"table": "lookup", "range": "range"}
 def find_faults(model: Model) -> tuple[Fault, ...]:
     """Return every fault of a model: in names, subscripts and definitions, and then cycles.
 
-    Data variables without data and incomplete equations are none: a model may have them while it is made.
+    Data variables without data, and incomplete equations, do not count: a model may have them while it is made.
     """
     search = _Search(model)
     faults = [*search.missing_settings(), *search.bad_ranges()]

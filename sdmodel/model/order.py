@@ -646,7 +646,7 @@ def _depends_on_time(expression: Expr) -> bool:
 
 
 def cell_name(model: Model, cell: Cell) -> str:
-    """Return the name of a cell in the spelling of the model: `name[label,label]`, without quotes that nobody needs."""
+    """Return the name of a cell in the spelling of the model: `name[label,label]`, without quotes."""
     return join_name(*_spelling(model, cell))
 
 

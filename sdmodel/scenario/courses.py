@@ -135,7 +135,10 @@ def read_course(model: Model, name: str, value: Any) -> tuple[Change, ...] | Mem
 
 
 def read_member_courses(model: Model, courses: Mapping[str, Any]) -> list[MemberCourse]:
-    """Return the time courses of the members of a design, given by name. Raises ScenarioError if one is none."""
+    """Return the time courses of the members of a design, given by name.
+
+    Raises ScenarioError with every value that is not a time course of members.
+    """
     found: list[MemberCourse] = []
     faults: list[Fault] = []
     for name, value in courses.items():

@@ -151,7 +151,7 @@ def _between(model: Model, change: Change, labels: Sequence[str], time: Expr, mo
 
 
 def steps_at(times: Sequence[float], values: Sequence[float]) -> Expr:
-    """Return values that change at times, as STEP does; the first holds from ever before, and the last for ever."""
+    """Return values that change at times, as STEP does; the first holds before its time too, and the last until the end."""
     last = times[-1]
     beyond = last + max(abs(last), 1.0)
     return PLACE_IN_COURSE.build(Table(list(zip((*times[1:], beyond), map(float, values), strict=True))))

@@ -23,7 +23,7 @@ _MOST_GROWTH = 1_000_000
 def find_ends(job: Job, inputs: Inputs, check: Callable[[Job], None]) -> tuple[Job, NDArray[np.int64]]:
     """Find the step at which each member reaches a FINAL TIME that changes, and the job up to the last of them.
 
-    A first run computes FINAL TIME at every step, for ever longer until every member has reached it.
+    A first run computes FINAL TIME at every step, over longer and longer times until every member has reached it.
     """
     rows = np.array([job.program.row(FINAL_TIME)], dtype=np.int64)
     steps = job.timing.steps

@@ -55,7 +55,7 @@ def read_bytes(path: Location) -> bytes:
 
 
 def place_at_address(made: Path, path: Location, first_read: str, *, force: bool) -> None:
-    """Copy a finished folder to an address; the file that is read first comes last, so that nobody sees a part.
+    """Copy a finished folder to an address; the file that is read first comes last, so that no reader sees a part.
 
     With `force`, what is there is removed before. Nothing keeps other processes from doing the same meanwhile.
     """

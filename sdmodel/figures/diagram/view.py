@@ -41,7 +41,7 @@ _SCALE_FONT, _SCALE, _STEPS = Font(6.5), (1.5, 0.11), 64
 class ShadedValue:
     """The value of one variable: its position on the colour scale, 0 to 1, and the text below.
 
-    The position is None if the value is constant, which is grey, or the change is none, which has no colour.
+    The position is None if the value is constant, which is grey, or does not change between runs, which has no colour.
     """
 
     position: float | None

@@ -51,7 +51,7 @@ def data_gaps(model: Model) -> Iterator[Fault]:
 
 
 def without_gaps(model: Model) -> Model:
-    """Return a model that has :NA: as the data of each cell without data, and as the value of all that needs data in vain."""
+    """Return a model that has :NA: as the data of each cell without data, and as the value of all that needs that data."""
     gaps = _gaps(model)
     if not gaps.lacking:
         return model

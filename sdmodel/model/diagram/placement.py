@@ -95,7 +95,7 @@ def place_words(
     cell: Spot,
     moves: int,
 ) -> dict[str, Spot]:
-    """Return a place for each free word, so that the lines between words are short, seldom cross and avoid other words.
+    """Return a place for each free word, so that the lines between words are short, rarely cross and avoid other words.
 
     `moves` is the most moves to try.
     """

@@ -123,7 +123,7 @@ def _emit_time_value(f: Emitter[R], relative: R, offset: R, measure: R, now: R, 
 
 
 def _time_value_derivatives(relative: Expr, _: Expr, measure: Expr, *others: Expr) -> Sequence[Expr]:
-    """Only the time itself changes other than in jumps, and the second of a minute, which nobody differentiates."""
+    """Only the time itself changes other than in jumps, and the second of a minute, whose derivative is left out."""
     is_time = LESS_OR_EQUAL.build(measure, S.Half)
     now, first = (multiply(is_time, test.build(relative, S.Half)) for test in (LESS_OR_EQUAL, GREATER_OR_EQUAL))
     return S.Zero, is_time, S.Zero, now, first, *[S.Zero] * (len(others) - 2)

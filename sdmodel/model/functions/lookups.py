@@ -129,7 +129,7 @@ def _emit_invert(f: Emitter[R], table: Table, y: R) -> R:
 
 
 def _slopes(table: Table) -> tuple[Table, Table, list[float]]:
-    """The slope of the segment after each point and before it, and the places of the steps, where there is none."""
+    """The slope of the segment after each point and before it, and the places of the steps, which have no slope."""
     points = table.by_x
     sloped = [(x0, x1, (y1 - y0) / (x1 - x0)) for (x0, y0), (x1, y1) in pairwise(points) if x1 > x0]
     sloped = sloped or [(points[0][0], points[0][0], 0.0)]

@@ -271,7 +271,7 @@ class FunctionRow:
     stays_finite: bool = False  # whether it is finite where its arguments are
     reads_time: bool = False  # whether the value also depends on time
     draws: bool = False  # whether it draws random numbers
-    added: int = 0  # the number of last arguments that a reader adds, which nobody writes
+    added: int = 0  # the number of last arguments that a reader adds, which files do not have
     optional: int = 0  # the number of last written arguments that may be left out, which are then `:NA:`
     gives_missing: bool = False  # whether it can be `:NA:` where its arguments are not
     at_start: int | Callable[..., Expr] | None = (

@@ -59,7 +59,7 @@ _FINEST = 1000
 _MOST_ROWS = 60
 """Maximum number of equations that are searched for the cause of a contradiction."""
 _MOST_PLACES = 8
-"""Maximum number of places that are reported as the cause of a contradiction: a longer list helps nobody."""
+"""Maximum number of places that are reported as the cause of a contradiction: a longer list does not help."""
 
 Level = Literal["error", "warning"]
 

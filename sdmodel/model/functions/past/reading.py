@@ -1,4 +1,4 @@
-"""Rows of functions that read the past, and the back end that computes them at the start, where there is none."""
+"""Rows of functions that read the past, and the back end that computes them at the start, which has no past."""
 
 from __future__ import annotations
 
