@@ -77,7 +77,8 @@ def test_ranges_exceptions_and_the_end_of_the_run():
         "last[c] = GET DATA LAST TIME(x[c]) ~~|\nmost = VMAX(last[c!]) ~~|\nmean[c] = GET DATA MEAN(x[c], 0, most) ~~|\n"
     )
     series = {
-        f"raw[{label}]": pd.Series([1.0, 3.0], index=[0, end]) for label, end in zip("abd", (2, 4, 3), strict=True)
+        f"raw[{label}]": pd.Series([1.0, 3.0], index=[0, end])
+        for label, end in zip(("a", "b", "d"), (2, 4, 3), strict=True)
     }
     run = sd.simulate(model, data=series)
     assert run["last"][-1].values.tolist() == [2, 4, 3]
