@@ -59,7 +59,7 @@ _if, _sum, _and, _equal, _above, _reaches = (
 def with_computed_points(model: Model) -> Model:
     """Return the model with expressions over arrays in place of the functions of data that read computed data.
 
-    Raises ModelError if what they read is no data, or depends on more than data and constants.
+    Raises ModelError if what they read depends on no data, or on more than data and constants.
     """
     calls = [call for element in model for equation in element.equations for call in equation.calls]
     roots = dict.fromkeys(split_reference(call.args[0])[0] for call in calls if reads_computed(call))
