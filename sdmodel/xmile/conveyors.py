@@ -45,7 +45,7 @@ from .translation import flow_of, read_equation
 from .tree import Node
 
 _ROLES: Mapping[str, str] = {
-    "leak fraction": "the part that leaks: of what comes in if the leak is linear, per unit of time if it is exponential",
+    "leak fraction": "the fraction that leaks, per unit of time if the leak is exponential",
     "transit time": "the transit time when it was last sampled",
     "slats": "the number of time steps in the transit time",
     "first inflow": "the inflow before the start that has left the first content",
