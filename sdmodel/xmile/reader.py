@@ -268,7 +268,10 @@ class _Reader:
         if whole is not None:
             yield whole
         elif named and any(part.find("eqn") is not None for _, part in named):
-            for labels, part in named:
+            valued = [
+                cell for cell in named if cell[1].text_of("eqn").upper() != "NAN"
+            ]  # in Stella, a cell without a value
+            for labels, part in valued or named:
                 yield from self.of_node(variable, labels, part)
             if own_equation and own_equation.text.strip() and several is None:
                 yield from self.of_the_rest(variable, [labels for labels, _ in named])

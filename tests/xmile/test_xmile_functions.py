@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from sdmodel.errors import ModelError
 from sdmodel.model import Model, check_units
 from sdmodel.simulation import RunWarning, simulate
 from sdmodel.testing import build_xmile
@@ -175,3 +176,21 @@ def test_formulas_of_functions_have_consistent_units(text):
     )
     specs = '<sim_specs time_units="Year"><start>0</start><stop>2</stop><dt>0.5</dt></sim_specs>'
     assert check_units(read_text(build_xmile(variables, specs=specs, dimensions={"Five": 5}))).mismatches == ()
+
+
+def test_a_cell_with_nan_has_no_value():
+    """Stella writes NAN for cells without an equation; what reads one is refused, and the equation of the others leaves it out."""
+    cells = "".join(
+        f'<element subscript="{cell}"><eqn>{text}</eqn></element>'
+        for cell, text in {"a": "TIME", "b": "NAN", "c": "2"}.items()
+    )
+    variables = (
+        f'<aux name="x"><dimensions><dim name="Letter"/></dimensions>{cells}</aux><aux name="y"><eqn>x[a] + x[c]</eqn></aux>'
+        f'<aux name="z"><dimensions><dim name="Letter"/></dimensions><eqn>7</eqn>{cells.replace("TIME", "NAN")}</aux>'
+    )
+    run = simulate(read_text(build_xmile(variables, dimensions={"Letter": "abcd"})))
+    assert run["y"].values.tolist() == [3, 4, 5, 6, 7]
+    assert np.isnan(run["x"].values[:, 1]).all()
+    assert run["z"].values.ravel()[-4:].tolist() == pytest.approx([np.nan, np.nan, 2, 7], nan_ok=True)
+    with pytest.raises(ModelError, match=r"'x\[b\]' has no equation; define it or leave it out"):
+        read_text(build_xmile(variables.replace("x[a] +", "x[b] +"), dimensions={"Letter": "abcd"}))
