@@ -438,3 +438,11 @@ def test_labels_map_by_position_to_a_range_that_lists_one_twice(back):
     run = sd.simulate(model_from_text(model_text(text)))
     assert run["x"].values[0].tolist() == [80, 90, 80, 100]
     assert run["y"].values[0].tolist() == [4, 2, 4]
+
+
+def test_times_of_a_run_may_be_said_twice_in_the_same_way():
+    """Simlin writes them among the variables and among the settings; other values are a fault."""
+    text = model_text("FINAL TIME = 4 ~ Month ~|\nx = 1 ~~|\n", final=4)
+    assert model_from_text(text)["FINAL TIME"].units == "Month"
+    with pytest.raises(ModelError, match="'FINAL TIME' is defined a second time; first at line"):
+        model_from_text(text.replace("= 4 ~ Month", "= 5 ~ Month"))

@@ -18,6 +18,7 @@ from ...errors import Fault, FileFault, ModelError, ScenarioError
 from ...files import multibyte_encodings, reading_as
 from ...model import (
     ARRAY_FUNCTIONS,
+    RUN_SETTING_KEYS,
     Model,
     Numbers,
     RealityCheck,
@@ -157,7 +158,7 @@ def model_of(
     own_texts = MappingProxyType(changed_texts(texts_of(found.model), texts))
     access = Access.of_model(document.path, allow_files, settings, own_texts)
     ranges, range_faults = subscripts_of(document, found.model, found.unread, access)
-    defining = [statement for statement in found.model if statement.kind in ELEMENT_KINDS]
+    defining = list(_without_repeated_settings(found.model))
     keys = {statement.key for statement in defining}
     names = Names(document, keys | found.unread, ranges, found.macros, expand, access=access)
     times = (document.slice(one.segment.units) for one in defining if one.key == "initial_time")
@@ -206,6 +207,15 @@ def model_of(
         except ModelError as error:
             faults += error.faults
     return model, faults if found.faults else [*faults, *names.doubts, *find_faults(model)]
+
+
+def _without_repeated_settings(statements: Iterable[Statement]) -> Iterator[Statement]:
+    """Yield what defines elements, without times of a run that a file says twice in the same way, as Simlin's export does."""
+    first: dict[str, Statement] = {}
+    for own in statements:
+        before = first.setdefault(own.key, own)
+        if own.kind in ELEMENT_KINDS and (before is own or own.key not in RUN_SETTING_KEYS or before.body != own.body):
+            yield own
 
 
 def _reality_check(document: Document, statement: Statement) -> RealityCheck:
