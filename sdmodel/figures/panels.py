@@ -253,7 +253,7 @@ def format_y_axis(axes: Axes, units: str, values: NDArray[np.float64]) -> None:
 
 def format_x_axis(axes: Axes, units: str, values: NDArray[np.float64], *, prefix: str = "") -> None:
     """Keep the numbers of the x axis short and label it with its units; a power of a thousand moves into the label."""
-    label = with_power(_UNITS.get(units, units.replace("_", " ")), _format_ticks(axes.xaxis, values))
+    label = with_power(format_units(units), _format_ticks(axes.xaxis, values))
     axes.set_xlabel(", ".join(filter(None, (prefix, label))), fontsize=NORMAL, color=GREY)
 
 

@@ -44,24 +44,25 @@ from .scope import Scope, Variable
 from .translation import flow_of, read_equation
 from .tree import Node
 
-_FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST = (
-    "leak fraction",
-    "transit time",
-    "slats",
-    "first inflow",
-    "mean inflow",
-    "mean leak",
-    "capacity",
-    "inflow limit",
-)
-_BEFORE, _AFTER, _ENTERING, _LEAVING, _CONTENT = (
-    "slats before leaks",
-    "slats after leaks",
-    "inflow to leaks",
-    "outflow of leaks",
-    "content that leaks",
-)
-"""The variables that are added, by what comes after the name of a leak or a conveyor; the second ones where only a part leaks."""
+_ROLES: Mapping[str, str] = {
+    "leak fraction": "the fraction that leaks, per unit of time if the leak is exponential",
+    "transit time": "the transit time when it was last sampled",
+    "slats": "the number of time steps in the transit time",
+    "first inflow": "the inflow before the start that has left the first content",
+    "mean inflow": "the mean of what came in on the slats that leak",
+    "mean leak": "the mean of what leaks in a time step while a slat leaks; of an exponential leak the logarithm",
+    "capacity": "the most that is on it",
+    "inflow limit": "the most that comes in per unit of time",
+    "slats before leaks": "the number of slats at the beginning that do not leak",
+    "slats after leaks": "the number of slats at the end that do not leak",
+    "inflow to leaks": "what comes to the slats that leak",
+    "outflow of leaks": "what leaves the slats that leak at their end",
+    "content that leaks": "what is on the slats that leak",
+}
+"""The variables that are added, by what comes after the name of a leak or a conveyor, and what each is."""
+(
+    _FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST, _BEFORE, _AFTER, _ENTERING, _LEAVING, _CONTENT,
+) = _ROLES  # fmt: skip
 _NEARLY_HALF = 0.5 - 1e-9
 """So that a slat leaks whose middle is just where leaks begin."""
 _LEAST = 1e-15
@@ -72,7 +73,8 @@ _LEAST = 1e-15
 class Conveyor:
     """A conveyor: its stock, its flows by name, and the variables that its equations need besides, by their role.
 
-    `zone` is where leaks begin and end, as parts of its length; `time_varies` and `leaks_vary` are whether its transit time and the fractions of its leaks change during a run.
+    `zone` is where leaks begin and end, as parts of its length; `time_varies` and `leaks_vary` are whether its transit time and the
+    fractions of its leaks change during a run.
     """
 
     stock: Variable
@@ -404,7 +406,9 @@ def _roles(conveyor: Conveyor) -> Iterator[str]:
 
 def _variable(role: str, of: Variable, parts: Sequence[Node], found: Declarations) -> Variable:
     """Declare a variable of a leak or a conveyor."""
-    own = Variable(f"{of.name} {role}", Node("aux", {}, of.node.place, [*parts]), of.prefix, of.dimensions, of.tables)
+    meaning = Node("doc", {}, of.node.place, text=f"Of '{of.name}': {_ROLES[role]}.")
+    node = Node("aux", {}, of.node.place, [*parts, meaning])
+    own = Variable(f"{of.name} {role}", node, of.prefix, of.dimensions, of.tables)
     if (other := found.variables.get(own.key)) is not None:
         found.fault(other.node.place, f"'{own.name}' is the name of a part of a conveyor; rename one")
     found.variables[own.key] = own

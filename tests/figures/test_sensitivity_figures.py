@@ -82,6 +82,12 @@ def test_tornado_bars_reach_from_the_base_to_both_ends():
     assert [line.get_xdata()[0] for line in axes.lines] == [10]
 
 
+def test_a_pure_number_is_dimensionless_on_the_x_axis_too():
+    """In any spelling of Vensim's unit."""
+    pure = _tornado().assign_coords(outcome_units=("outcome", ["Dmnl"]))
+    assert _axes(plot_tornado(pure))[0].get_xlabel() == "dimensionless"
+
+
 def test_outcomes_beyond_both_ends_are_a_line_in_the_legend():
     """Only where there are some."""
     plain, bent = plot_tornado(_tornado()), plot_tornado(_tornado(bent=1))
