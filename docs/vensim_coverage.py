@@ -59,6 +59,8 @@ DIFFERENCES: Mapping[str, str] = {
     "price at which it is cut off, and the elasticity, which the manual leaves open; whole numbers (types from 10) are not allocated",
     "FIND ZERO": "Newton's method, whatever the method and the most rounds that are given; the first guess is the vector of the step before; "
     "elements that are skipped keep their initial values; where no vector is within the tolerance, it is not finite and the run names it",
+    "GET DATA LAST TIME": "data that is computed from other data has a point at every time at which some of that has one",
+    "GET DATA MEDIAN": "not of data that is computed from other data",
     "INTERNAL RATE OF RETURN": "fiscal periods begin at INITIAL TIME, the amounts of the one of now count as far as it has come, and one has at "
     "least a time step; the initial amount counts at its own time, from that time on; of a rate above zero and one below, it is the first",
     "DELAY CONVEYOR": "the manual says the first value in two ways; the profile decides, which gives total by initial conveyance time where it is "

@@ -44,6 +44,7 @@ from .data.variables import (
     has_points,
     points_in,
     points_name,
+    reads_computed,
     with_points,
 )
 from .evaluation import Start, evaluate, evaluate_arrays
@@ -279,6 +280,7 @@ __all__ = [
     "quote_name",
     "quoted_cell",
     "rates_of",
+    "reads_computed",
     "reduction_ranges",
     "references_in",
     "resolve",

@@ -15,6 +15,7 @@ from sympy import Expr, Indexed, Symbol
 from ..errors import Fault, ModelError, Place, format_count
 from ..extras import LazyModule
 from .algebra import Numbers, Slice, Table, VensimFunction, is_reference, make_reference, split_reference
+from .data.variables import reads_computed
 from .frames import CellArray, UnequalError, labels_at, new_array, span
 from .functions.reductions import is_reduction, reduction_ranges, unclaimed_ranges
 from .functions.refused import unknown_function
@@ -97,6 +98,8 @@ def _uses(expression: Expr) -> Uses:
         elif isinstance(part, VensimFunction) and not _ROLES.keys().isdisjoint(part.row.kinds):
             kinds = (*part.row.kinds, *[""] * len(part.args))
             pairs = [(argument, _ROLES.get(kind, "number")) for argument, kind in zip(part.args, kinds, strict=False)]
+            if reads_computed(part):
+                pairs[0] = part.args[0], "number"
             found |= dict.fromkeys(pair for pair in pairs if pair[1] != "number")
             waiting += [argument for argument, role in reversed(pairs) if role == "number"]
         else:

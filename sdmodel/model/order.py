@@ -30,6 +30,7 @@ from .algebra import (
     split_reference,
     walk,
 )
+from .data.computed import with_computed_points
 from .evaluation import evaluate
 from .expansion import expand
 from .frames import CellArray, CellMap, Column, Frame, UnequalError, labels_read, new_array, span, taken
@@ -255,7 +256,7 @@ def plan(model: Model) -> Plan:
     """
     if faults := [*unfinished_equations(model)]:
         raise UnfinishedError(faults)
-    expanded = expand(model)
+    expanded = expand(with_computed_points(model))
     if faults := [*too_many_terms(expanded)]:
         raise ModelError(faults)
     constants: CellMap[float] = CellMap()

@@ -35,6 +35,7 @@ from ..model import (
     number,
     number_text,
     points_name,
+    reads_computed,
     split_reference,
     transform,
 )
@@ -174,11 +175,12 @@ def with_member_data(
             return None
         table = part.args[part.row.kinds.index("table")]
         name, labels = ("", ()) if isinstance(table, Table) else split_reference(table)
-        if name != points.key or part.name in _OF_TIMES:
+        computed = reads_computed(part)
+        if not computed and (name != points.key or part.name in _OF_TIMES):
             return None
-        if part.name == _BETWEEN:
+        if part.name == _BETWEEN and not computed:
             return _between(model, change, labels, part.args[1], part.args[2])
-        if part.name not in _READ:
+        if computed or part.name not in _READ:
             function = part.name.split()[0] if part.name.startswith("CUMULATE") else part.name
             what = f"'{element.name}' has a course of its own in each member, which {function} cannot read"
             faults.append(

@@ -230,8 +230,10 @@ class Equations:
         row, arguments = row_of(expression), expression.args
         if row.name in _REDUCTIONS:
             return self.reduction(expression)
-        if row.takes_arrays or is_reduction(expression):
-            what = f"'{self.element.name}': XMILE has no counterpart of {row.name}, which works on arrays"
+        is_of_data = row.arguments[:1] == ("data",)
+        if row.takes_arrays or is_reduction(expression) or is_of_data:
+            reads = "reads all points of data" if is_of_data else "works on arrays"
+            what = f"'{self.element.name}': XMILE has no counterpart of {row.name}, which {reads}"
             raise ModelError([Fault(self.element.place, f"{what}; write it without this function")])
         if row.name in _OPERATORS:
             sign, level = _OPERATORS[row.name]

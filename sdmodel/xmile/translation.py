@@ -439,9 +439,8 @@ def _special(own: str, term: Term, scope: Scope) -> Expr | None:
         return _extreme(own, term.parts, scope)
     if own in _JOINS and count > 1:
         return _JOINS[own](*(_reduced(own, part, scope) for part in term.parts))
-    counts, build = _WITH_TERMS.get(own, (range(0), _allocate))
-    if count in counts:
-        return build(term.parts, scope)
+    if own in _WITH_TERMS and count in _WITH_TERMS[own][0]:
+        return _WITH_TERMS[own][1](term.parts, scope)
     return {**TIMES, **CONSTANTS}.get(own) if not count else None
 
 
@@ -543,7 +542,7 @@ def _interpolated(parts: Sequence[Term], scope: Scope) -> Expr:
     return interpolate(points, {name: translate(part, scope) for name, part in zip(marks, parts[1:], strict=True)})
 
 
-def _looked_back(build: Callable[..., Expr]) -> Callable[[Sequence[Term], Scope], Expr]:
+def _of_table(build: Callable[..., Expr]) -> Callable[[Sequence[Term], Scope], Expr]:
     """Return the reading of a function of a whole graphical function and of numbers."""
 
     def read(parts: Sequence[Term], scope: Scope) -> Expr:
@@ -574,8 +573,9 @@ def _is_constant(expression: Expr, scope: Scope) -> bool:
     variables = scope.names.variables
 
     def is_number(name: str) -> bool:
-        own = variables[name].node if name in variables else None
-        return own is not None and own.tag == "aux" and bool(re.fullmatch(NUMBER, own.text_of("eqn")))
+        own = variables.get(name)
+        text = "" if own is None or own.source or own.node.tag != "aux" else own.node.text_of("eqn")
+        return bool(re.fullmatch(NUMBER, text))
 
     return all(name in SETTINGS or is_number(name) for name in map(str, expression.free_symbols))
 
@@ -679,8 +679,8 @@ _WITH_TERMS: Mapping[str, tuple[range, Callable[[Sequence[Term], Scope], Expr]]]
     "rank": (range(2, 4), _ranked),
     "interpolate": (range(2, 99), _interpolated),
     "history": (range(2, 3), _earlier),
-    "lookuparea": (range(1, 4), _looked_back(area_under)),
-    "lookupinv": (range(2, 3), _looked_back(inverse_of)),
+    "lookuparea": (range(1, 4), _of_table(area_under)),
+    "lookupinv": (range(2, 3), _of_table(inverse_of)),
 }
 """The functions that need their arguments as written, with the numbers of arguments that they take."""
 

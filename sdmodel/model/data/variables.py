@@ -110,6 +110,13 @@ def data_reference(name: str, *subscripts: str) -> Expr:
     return make_reference(points_name(name), *subscripts)
 
 
+def reads_computed(expression: Expr) -> bool:
+    """Whether an expression calls a function of data that reads all points of data, with a variable that is computed."""
+    is_of_data = isinstance(expression, VensimFunction) and expression.row.arguments[:1] == ("data",)
+    data = expression.args[0] if is_of_data else NOW
+    return is_of_data and is_reference(data) and not split_reference(data)[0].endswith(_POINTS)
+
+
 def data_variables(model: Model) -> Iterator[tuple[Element, Element]]:
     """Yield the data variables of a model, each with the hidden lookup that has its points."""
     for element in model:

@@ -21,21 +21,23 @@ from .logic import IF_THEN_ELSE, LESS_OR_EQUAL, constant_almost_everywhere
 from .lookups import BACKWARD, FORWARD, LOOKUP, look_up, slope_of
 from .row import Absent, ArrayEmitter, Emitter, FunctionRow, R
 
-_PRECISION = 1e-7
+PRECISION = 1e-7
+"""The relative distance of times that are equal in single precision."""
 _NO_ARRAYS = Absent("a formula over arrays has no data variables")
 
 
-def _slack(time: float) -> float:
-    return _PRECISION * (1 + abs(time))
+def time_slack(time: float) -> float:
+    """Return the distance at which another time is still the same."""
+    return PRECISION * (1 + abs(time))
 
 
 def _emit_slack(f: Emitter[R], time: R) -> R:
-    return f.binary("*", f.constant(_PRECISION), f.binary("+", f.constant(1.0), ABS.emit(f, time)))
+    return f.binary("*", f.constant(PRECISION), f.binary("+", f.constant(1.0), ABS.emit(f, time)))
 
 
 def _at(table: Table, time: float) -> float:
-    found = look_up("backward", Table([(x, x) for x, _ in table.points]), time + _slack(time))
-    return look_up("backward", table, time + _slack(time)) if abs(found - time) <= _slack(time) else NA
+    found = look_up("backward", Table([(x, x) for x, _ in table.points]), time + time_slack(time))
+    return look_up("backward", table, time + time_slack(time)) if abs(found - time) <= time_slack(time) else NA
 
 
 def _emit_at(f: Emitter[R], table: Table, time: R) -> R:
@@ -51,7 +53,7 @@ _WAYS = ((0.5, "forward"), (-0.5, "between"))
 
 
 def _between(table: Table, time: float, mode: float) -> float:
-    points, slack = table.by_x, _slack(time)
+    points, slack = table.by_x, time_slack(time)
     if time < points[0][0] - slack or time > points[-1][0] + slack:
         return NA
     return look_up(next((way for least, way in _WAYS if mode >= least), "backward"), table, time)
@@ -71,7 +73,9 @@ def _within(table: Table, start: float, end: float) -> list[float]:
     """The values of the points from one time to another."""
     points = table.by_x
     times = [time for time, _ in points]
-    return [y for _, y in points[bisect_left(times, start - _slack(start)) : bisect_right(times, end + _slack(end))]]
+    return [
+        y for _, y in points[bisect_left(times, start - time_slack(start)) : bisect_right(times, end + time_slack(end))]
+    ]
 
 
 def _emit_over(
@@ -255,7 +259,7 @@ def _read_at_points(table: Table) -> Table:
     near = ((-2, None), (-1, 1), (1, 1), (2, None))
     return Table(
         [
-            (time + steps * _slack(time), value if own else NA)
+            (time + steps * time_slack(time), value if own else NA)
             for time, value in dict(table.by_x).items()
             for steps, own in near
         ]

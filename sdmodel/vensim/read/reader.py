@@ -164,6 +164,7 @@ def model_of(
     times = (document.slice(one.segment.units) for one in defining if one.key == "initial_time")
     names.calendar = calendar_of(settings, units_of(next(times, ""))[0])
     names.data = frozenset(statement.key for statement in defining if is_data(statement))
+    names.computed = frozenset(own.key for own in defining if own.kind == "data") - names.data
     names.repeated = repeated_data(defining, names)
     elements = elements_of(defining, names)
     series = access.series_files()

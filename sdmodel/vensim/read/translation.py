@@ -28,6 +28,7 @@ from ...model import (
     data_reference,
     display_name,
     inverse,
+    is_reference,
     key,
     labels_of,
     make_reference,
@@ -36,6 +37,7 @@ from ...model import (
     number,
     power,
     split_reference,
+    unclaimed_ranges,
     unfinished,
     unknown_function,
 )
@@ -91,6 +93,7 @@ class Names:
     parts: int = 0
     access: Access = field(default_factory=lambda: Access(Path()))
     data: frozenset[str] = frozenset()
+    computed: frozenset[str] = frozenset()
     repeated: Mapping[str, tuple[Sequence[str], Expr]] = field(default_factory=dict)
     calendar: Calendar = field(default_factory=Calendar)
     points: dict[str, list[Equation]] = field(default_factory=dict)
@@ -389,8 +392,15 @@ def _call_function(row: FunctionRow, token: Token, values: Sequence[Expr], scope
         values = [*values, *scope.names.calendar.arguments()]
     if row.arguments[:1] == ("data",):
         found = scope.names.data_behind(values[0])
+        if found is None and is_reference(values[0]) and split_reference(values[0])[0] in scope.names.computed:
+            if not any(map(unclaimed_ranges, values)):
+                return row.build(*values)
+            return scope.fault(
+                token,
+                f"{row.name} reads computed data and runs along a range with !; give its value a variable of its own",
+            )
         if found is None and scope.names.defined:  # a formula alone has no variables
-            what = f"{row.name} reads a data variable that is declared without an equation or reads a file; name one"
+            what = f"{row.name} reads a data variable, which has no equation, reads a file or is computed with :=; name one"
             return scope.fault(token, what)
         name, subscripts = found or ("", ())
         values = [data_reference(name, *subscripts), *values[1:]]
