@@ -103,7 +103,7 @@ class FaultsError(SdmodelError):
         super().__init__("\n".join(lines))
 
     def summary(self, most: int) -> str:
-        """Return the message with about so many faults; if there are more, each of those that say the same once, with their number."""
+        """Return the message, with at most this number of lines for faults; if it needs more, those that say the same share one."""
         if len(self.faults) <= most:
             return str(self)
         counts = Counter(fault.what for fault in self.faults)
