@@ -208,6 +208,9 @@ def _print_block(
         name: [_cut(text, widths[name] or least[name]) for text in texts[name]] if kinds[name] == "cut" else texts[name]
         for name in least
     }
+    first = next(iter(widths))
+    if (first_width := widths[first]) is not None and kinds[first] == "fold":
+        texts = dict(texts) | {first: _spread(texts[first], first_width, console)}
     for name, column_width in widths.items():
         justify: Any = "right" if kinds[name] == "right" else "left"
         table.add_column(Text(name), justify=justify, overflow="fold", width=column_width)
@@ -219,6 +222,16 @@ def _print_block(
         console.print(table)
     lines = [*capture.get().rstrip().splitlines(), *lines]
     click.echo("\n".join(line.rstrip() for line in lines).strip("\n") + "\n")
+
+
+def _spread(texts: Sequence[str], width: int, console: Console) -> list[str]:
+    """A column whose empty cells belong to the cell above: a long text continues in them, so that no row grows."""
+    spread = list(texts)
+    for place in range(1, len(texts) - 1):
+        if cell_len(spread[place]) > width and not texts[place + 1]:
+            own, *rest = map(str, Text(spread[place]).wrap(console, width, overflow="fold"))
+            spread[place : place + 2] = [own.rstrip(), " ".join(rest)]
+    return spread
 
 
 def _lines_of_rows(
