@@ -48,7 +48,7 @@ _HEIGHT, _FOOT_LINE, _PAGE_LINE = 1.9, 0.11, 150
 """Inches: the height of a panel, and of a line below all of them; and letters on a line of the page."""
 _LEGEND: dict[str, Any] = {"letters": 118, "sample": 8, "columnspacing": 1.4, "handlelength": 1.4}
 _SWATCH = 6.0
-_MARK: dict[str, Any] = {"color": DARK, "linestyle": "", "zorder": 4}
+_MARK: dict[str, Any] = {"clip_on": False, "color": DARK, "linestyle": "", "zorder": 4}
 _RING = _MARK | {"marker": "o", "markerfacecolor": "white", "markersize": 4}
 _DIAMOND = _MARK | {"marker": "D", "markersize": 3}
 _BASELINE: dict[str, Any] = {"color": GREY, "linestyle": (0, (4, 1.5)), "linewidth": 1.4}
@@ -59,7 +59,7 @@ _OPACITY = 0.22
 _BESIDE, _SMALL_HEIGHT, _SMALL_LINE = 1.9, 1.25, 24
 """The width of wedges divided by that of a lever's band beside them, the height of such a band below them in inches, and the
 letters on a line of its title."""
-_BAR, _ROW, _NAME_LINE = 0.62, 0.21, 30
+_BAR, _ROW, _NAME_LINE, _SHORT_NAME = 0.62, 0.21, 30, 14
 """The share of a row that its bar fills, the height of a row in inches, and the letters on a line of a lever's name."""
 
 
@@ -237,7 +237,8 @@ def plot_contributions(
     'level, at the end'
     """
     colours = _lever_colours(variables)
-    columns = 1 if is_narrow() else min(len(variables), _COLUMNS)
+    widest = _COLUMNS if all(len(name) <= _SHORT_NAME for name in colours) else _COLUMNS - 1
+    columns = 1 if is_narrow() else min(len(variables), widest)
     rows = max(len(_by_colour(variable, colours)) for variable in variables) + 1
     foot = [line for text in origin for line in wrap(text, _PAGE_LINE)]
     figure, places = make_panels(len(variables), columns, 0.75 + _ROW * rows, 0.55 + _FOOT_LINE * len(foot), axes)

@@ -15,7 +15,7 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.dates import MONTHLY, AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import MONTHLY, AutoDateLocator, ConciseDateFormatter, DateLocator
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
@@ -58,6 +58,8 @@ _VEIL, _VEIL_LEVEL = 0.55, 3.5
 """The opacity of the white over an extrapolation, and its drawing level: above lines and bands, below observations."""
 _UNITS = {"dmnl": "dimensionless"}
 _RAISED = str.maketrans("-0123456789", "\u207b\u2070\xb9\xb2\xb3\u2074\u2075\u2076\u2077\u2078\u2079")
+_MOST_NUMBERS, _YEAR, _NUMBER = 5, 3.3, 4.0
+"""The most numbers along an axis; and the room for a year and for a number with what separates it from the next, in font sizes."""
 _STEPS = [1, 2, 2.5, 5, 10]
 
 
@@ -260,7 +262,7 @@ def format_x_axis(axes: Axes, units: str, values: NDArray[np.float64], *, prefix
 def _format_ticks(axis: Axis, values: NDArray[np.float64]) -> int:
     """Write few numbers along an axis without their shared power of ten, and return that power."""
     power = shared_power(values)
-    axis.set_major_locator(MaxNLocator(5, steps=_STEPS))
+    axis.set_major_locator(_FittingNumbers(_MOST_NUMBERS, steps=_STEPS))
     axis.set_major_formatter(FuncFormatter(lambda value, _: format_number(value / 10.0**power, 10)))
     return power
 
@@ -397,12 +399,40 @@ def _format_logarithmic(value: float, _position: object = None) -> str:
     return ("" if mantissa == "1" else f"{mantissa}\u00d7") + _power_of_ten(int(exponent))
 
 
+class _FittingDates(AutoDateLocator):
+    """As many dates as fit side by side, at most `maxticks`; which is known once the figure has its layout."""
+
+    def get_locator(self, dmin: Any, dmax: Any) -> DateLocator:
+        given, room = (self.minticks, self.maxticks), 1 + _labels_along(self.axis, _YEAR)
+        self.maxticks = {frequency: min(most, room) for frequency, most in self.maxticks.items()}
+        self.minticks = min(self.minticks, room - 1)
+        try:
+            return super().get_locator(dmin, dmax)
+        finally:
+            self.minticks, self.maxticks = given
+
+
+class _FittingNumbers(MaxNLocator):
+    """As many numbers as fit side by side along an x axis."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        if getattr(self.axis, "axis_name", "") == "x":
+            self.set_params(nbins=min(_MOST_NUMBERS, _labels_along(self.axis, _NUMBER)))
+        return super().tick_values(vmin, vmax)
+
+
+def _labels_along(axis: Any, size: float) -> int:
+    """The number of labels of a size that fit along an x axis, at least one."""
+    points = 72 * axis.axes.bbox.width / axis.get_figure(root=True).dpi
+    return max(1, int(points / (size * NORMAL)))
+
+
 def format_time_axis(axes: Axes, units: object, *, dated: bool, most: int = 6) -> None:
     """Format the x axis as at most `most` dates, months and days where a run is short, or label it with the units of time."""
     if not dated:
         axes.set_xlabel(str(units or "Time"), fontsize=NORMAL, color=GREY)
         return
-    locator = AutoDateLocator(minticks=min(3, most - 1), maxticks=most)
+    locator = _FittingDates(minticks=min(3, most - 1), maxticks=most)
     locator.intervald[MONTHLY] = [1, 2, 3, 4, 6, 12]  # without 12, no interval fits a span of two to three years
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import re
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -13,10 +14,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.dates import num2date
+from matplotlib.figure import Figure
 
 from sdmodel.dataset import dates_of
 from sdmodel.errors import DatasetError, FigureError
 from sdmodel.figures import plot_runs, render_figure, render_small_svg, save_figure
+from sdmodel.figures.panels import format_x_axis
 
 YEARS = np.linspace(2022, 2032, 11)
 
@@ -227,3 +230,22 @@ def test_small_svg_has_letters_and_short_numbers():
     assert {"Annual Revenue", "<b> & $x$", "fast"} <= set(texts)
     assert b"<metadata>" not in small
     assert not re.search(rb' d="[^"]*\d\.\d{3}', small)
+
+
+@pytest.mark.parametrize("width", [1.3, 1.5, 3.0, 6.0])
+@pytest.mark.parametrize("units", ["dates", "numbers"])
+def test_labels_of_an_axis_do_not_touch(width: float, units: str):
+    """Narrow panels have fewer labels; each has at least two."""
+    figure = Figure(figsize=(width, 2))
+    axes = figure.subplots()
+    if units == "dates":
+        plot_runs({"a": _run()}, ["Annual Revenue"], axes=axes)
+    else:
+        axes.plot([-0.21, 0.02], [0, 1])
+        format_x_axis(axes, "Dmnl", np.array([-0.21, 0.02]))
+    figure.draw_without_rendering()
+    low, high = axes.get_xlim()
+    places = zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+    boxes = [label.get_window_extent() for place, label in places if low <= place <= high]
+    assert len(boxes) >= 2
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
