@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -84,7 +85,9 @@ Complaint = Callable[[str], SdmodelError]
 
 
 class FaultsError(SdmodelError):
-    """Several faults reported together, in the order of the file; `faults` holds all of them."""
+    """Several faults reported together, in the order of the file; `faults` holds all of them, and `lister` says what lists them."""
+
+    lister = ""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(
@@ -99,6 +102,18 @@ class FaultsError(SdmodelError):
         ]
         super().__init__("\n".join(lines))
 
+    def summary(self, most: int) -> str:
+        """Return the message, with at most this number of lines for faults; if it needs more, those that say the same share one."""
+        if len(self.faults) <= most:
+            return str(self)
+        counts = Counter(fault.what for fault in self.faults)
+        first = {fault.what: fault for fault in reversed(self.faults)}
+        shown = [fault for fault in self.faults if first[fault.what] is fault][:most]
+        lines = [f"{fault} [{counts[fault.what]:,} times]" if counts[fault.what] > 1 else str(fault) for fault in shown]
+        rest = len(self.faults) - sum(counts[fault.what] for fault in shown)
+        more = f"and {format_count(rest, 'more fault')}" + (f"; {self.lister}" if self.lister else "")
+        return "\n".join([*lines, *([more] if rest else [])])
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.faults,)  # so that it can come from another process
 
@@ -110,6 +125,8 @@ class FaultsError(SdmodelError):
 
 class ModelError(FaultsError):
     """A model cannot be read, or its equations are wrong."""
+
+    lister = "`sdmodel check` lists them all"
 
 
 class ScenarioError(FaultsError):

@@ -18,7 +18,7 @@ import re
 import shutil
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from stat import S_IMODE
@@ -60,21 +60,26 @@ _INSTALLED = frozenset({"site-packages", "dist-packages"})
 """Folders of package managers; a change there is lost when the package is updated."""
 
 
-def write_file(path: Path, content: bytes | memoryview, *, force: bool, error: Complaint) -> None:
+def write_file(
+    path: Path, content: bytes | memoryview | Callable[[Path], None], *, force: bool, error: Complaint
+) -> None:
     """Write a file that others see complete or, if anything fails, not at all; only `force` replaces an existing one.
 
-    A file that replaces another keeps its permissions. Raises `error` if the file exists and `force` is not given, or if it
+    `content` may be what writes the file under another name. A file that replaces another keeps its permissions. Raises `error` if the file exists and `force` is not given, or if it
     cannot be written.
     """
     try:
         if os.path.lexists(path) and not force:
             raise error(already_exists(path))
         with _hidden(path, _PART) as made:
-            with made.open("xb") as file:
+            if callable(content):
+                content(made)
+            with made.open("ab" if callable(content) else "xb") as file:
                 if path.is_file():
                     with contextlib.suppress(OSError):  # a file system without permissions
                         made.chmod(S_IMODE(path.stat().st_mode))
-                file.write(content)
+                if not callable(content):
+                    file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             if not _link(made, path, force=force):

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from .. import __version__
-from ..errors import SdmodelError, out_of_memory
+from ..errors import FaultsError, SdmodelError, out_of_memory
 
 _COMMANDS = {
     "new": ("model", "Copy the model that comes with sdmodel."),
@@ -52,6 +52,8 @@ _COMMANDS = {
 }
 """The module and the short help of each command; git calls those without one."""
 _DONE, _ERROR, _INTERRUPTED = 0, 1, 130
+_MOST_FAULTS = 20
+"""The most faults that fill a screen."""
 _WINDOWS = os.name == "nt"
 
 # Otherwise Python looks for garbage among all modules as it ends, which takes a quarter of the time of a start.
@@ -104,6 +106,9 @@ def _exit_code(work: Callable[[], object]) -> int:
     try:
         result = work()
         sys.stdout.flush()
+    except FaultsError as error:
+        click.echo(error.summary(_MOST_FAULTS), err=True)
+        return _ERROR
     except SdmodelError as error:
         click.echo(str(error), err=True)
         return _ERROR

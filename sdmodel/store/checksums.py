@@ -31,13 +31,29 @@ def netcdf_length(head: bytes | memoryview) -> int | None:
 
 
 def seal(content: bytes | memoryview, record: Mapping[str, Any]) -> bytes:
-    """Return the content of a netCDF file followed by a record and the checksums of both, which other readers ignore.
+    """Return the content of a netCDF file followed by its seal."""
+    return b"".join((content, _seal_of(hashlib.sha256(content).hexdigest(), record)))
+
+
+def seal_file(path: Path, record: Mapping[str, Any]) -> None:
+    """Append its seal to a netCDF file."""
+    with path.open("r+b") as file:
+        file.truncate(
+            netcdf_length(file.read(_HEAD))
+        )  # without spare room at its end, which would not be found to be there
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.write(_seal_of(digest, record))
+
+
+def _seal_of(digest: str, record: Mapping[str, Any]) -> bytes:
+    """A record and the checksums of the content and of itself, which other readers ignore.
 
     The record is what the catalogue shows: a list of runs then needs no netCDF library, which is slow for models with many
     variables and may wait forever for a damaged file.
     """
-    text = json.dumps({**record, _CONTENT: hashlib.sha256(content).hexdigest()}).encode()
-    return b"".join((content, text, _end_of(text)))
+    text = json.dumps({**record, _CONTENT: digest}).encode()
+    return text + _end_of(text)
 
 
 def read_seal(path: Path, *, whole: bool) -> dict[str, Any] | None:

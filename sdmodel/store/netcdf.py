@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
@@ -17,7 +19,7 @@ from ..errors import DatasetError, StoreError
 from ..files import Location, is_plain_file, write_file
 from ..model import numbered
 from .addresses import checked_path, is_address
-from .checksums import netcdf_length, read_seal, seal
+from .checksums import netcdf_length, read_seal, seal, seal_file
 
 SUFFIX = ".nc"
 ORDER = "variable_order"
@@ -29,6 +31,10 @@ UNREADABLE = (OSError, RuntimeError, ValueError, ArithmeticError, KeyError, Inde
 
 DAMAGED = "cannot be read as a run, it is damaged or of another kind; make it again or remove it"
 
+_LARGE = 2**26
+"""Runs of more bytes are written to the disk at once."""
+_ILLEGAL = "illegal characters"
+"""What the netCDF library says of a name; all else that it says comes from a file that it cannot write."""
 _HEAP = b"GCOL\x01\0\0\0"
 """The beginning of a global heap in a file."""
 _EPOCH = "seconds since 1970-01-01"
@@ -49,7 +55,7 @@ ENCODINGS: Mapping[str, tuple[Callable[[Any], Any], Any, dict[str, str]]] = {
 def save_run(run: xr.Dataset, path: str | os.PathLike[str], *, force: bool = False) -> Path:
     """Save a run as a netCDF file, which appears complete or not at all.
 
-    The file is made in memory first, so that a full disk interrupts a plain write and not the netCDF library.
+    A file of less than 64 MiB is made in memory first, so that a full disk interrupts a plain write and not the netCDF library.
 
     Parameters
     ----------
@@ -90,6 +96,9 @@ def save_run(run: xr.Dataset, path: str | os.PathLike[str], *, force: bool = Fal
     check_run(run, str(target))
     check_attributes(run, target)
     try:
+        if run.nbytes > _LARGE:
+            write_file(target, lambda path: _write(run, path), force=force, error=StoreError)
+            return target
         content = _content(run)
     except UNREADABLE as cause:
         message = f"{target}: a netCDF file cannot hold this run ({cause}); give its variables plain names and numbers"
@@ -157,7 +166,33 @@ def check_ends(path: Path) -> None:
 
 
 def _content(run: xr.Dataset) -> bytes:
-    """The bytes of a netCDF file, sealed with its record, and without fill values, so that NaN stays NaN.
+    """The bytes of a netCDF file, sealed with its record."""
+    file = Dataset("run", "w", format="NETCDF4", memory=1)
+    try:
+        record = _fill(file, run)
+    except BaseException:
+        file.close()
+        raise
+    content: memoryview = file.close()
+    return seal(content[: netcdf_length(content)], record)  # without the spare room at its end
+
+
+def _write(run: xr.Dataset, path: Path) -> None:
+    """Write a file with the same content as `_content`, without the two copies that it takes in memory."""
+    if shutil.disk_usage(path.parent).free < run.nbytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    try:
+        with Dataset(path, "w", format="NETCDF4") as file:
+            record = _fill(file, run)
+    except RuntimeError as cause:
+        if _ILLEGAL in str(cause):
+            raise
+        raise OSError(errno.EIO, f"{cause}, as on a full disk", str(path)) from cause
+    seal_file(path, record)
+
+
+def _fill(file: Dataset, run: xr.Dataset) -> dict[str, Any]:
+    """Fill a netCDF file with a run, without fill values, so that NaN stays NaN, and return its record.
 
     Written with netCDF4, all definitions before all numbers: for a model with a thousand elements three times as fast as
     with xarray, and the file is half as large.
@@ -166,38 +201,32 @@ def _content(run: xr.Dataset) -> bytes:
     if other is not None:
         message = f"'{other}' holds neither numbers nor texts"
         raise TypeError(message)
-    file = Dataset("run", "w", format="NETCDF4", memory=1)
-    try:
-        auxiliary = auxiliary_coordinates(run)
-        order = "\n".join(map(_stored_name, run.data_vars))
-        file.setncatts(file_attributes(run) | {ORDER: order} | coordinates_attribute(auxiliary, run.dims))
-        for dim, size in run.sizes.items():
-            file.createDimension(_stored_name(dim), size)
-        coordinates = set(run.coords)
-        defined = []
-        for name, variable in run.variables.items():
-            kind = variable.dtype.kind
-            _, dtype, attributes = ENCODINGS[kind]
-            stored = file.createVariable(
-                _stored_name(name),
-                # a Zarr folder states the byte order even where it is the native one
-                dtype or variable.dtype.newbyteorder("="),
-                tuple(map(_stored_name, variable.dims)),
-                fill_value=None if kind == "U" else False,
-                fletcher32=bool(variable.ndim and variable.size and kind != "U"),
-            )
-            stored.set_auto_maskandscale(False)
-            further = {} if name in coordinates else coordinates_attribute(auxiliary, variable.dims)
-            stored.setncatts(variable.attrs | attributes | further)
-            defined.append((stored, variable))
-        for stored, variable in defined:
-            stored[...] = ENCODINGS[variable.dtype.kind][0](variable.values)
-        record = read_record(file)
-    except BaseException:
-        file.close()
-        raise
-    content: memoryview = file.close()
-    return seal(content[: netcdf_length(content)], record)  # without the spare room at its end
+    auxiliary = auxiliary_coordinates(run)
+    order = "\n".join(map(_stored_name, run.data_vars))
+    file.setncatts(file_attributes(run) | {ORDER: order} | coordinates_attribute(auxiliary, run.dims))
+    for dim, size in run.sizes.items():
+        file.createDimension(_stored_name(dim), size)
+    coordinates = set(run.coords)
+    defined = []
+    for name, variable in run.variables.items():
+        kind = variable.dtype.kind
+        _, dtype, attributes = ENCODINGS[kind]
+        stored = file.createVariable(
+            _stored_name(name),
+            # a Zarr folder states the byte order even where it is the native one
+            dtype or variable.dtype.newbyteorder("="),
+            tuple(map(_stored_name, variable.dims)),
+            fill_value=None if kind == "U" else False,
+            fletcher32=bool(variable.ndim and variable.size and kind != "U"),
+            chunk_cache=1,  # all is written once, and a cache would keep all of it
+        )
+        stored.set_auto_maskandscale(False)
+        further = {} if name in coordinates else coordinates_attribute(auxiliary, variable.dims)
+        stored.setncatts(variable.attrs | attributes | further)
+        defined.append((stored, variable))
+    for stored, variable in defined:
+        stored[...] = ENCODINGS[variable.dtype.kind][0](variable.values)
+    return read_record(file)
 
 
 def read_record(file: Dataset) -> dict[str, Any]:

@@ -63,6 +63,8 @@ _ROLES: Mapping[str, str] = {
 (
     _FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST, _BEFORE, _AFTER, _ENTERING, _LEAVING, _CONTENT,
 ) = _ROLES  # fmt: skip
+_SHOWN = (_TIME, _CAPACITY, _MOST)
+"""Those of a conveyor that mean something to a user of the model, as the fractions of leaks do; the others are hidden."""
 _NEARLY_HALF = 0.5 - 1e-9
 """So that a slat leaks whose middle is just where leaks begin."""
 _LEAST = 1e-15
@@ -443,6 +445,9 @@ def settle_conveyors(
                 conveyor.added[_MEAN_LEAK] = _variable(_MEAN_LEAK, conveyor.stock, (), found)
             changed |= read(conveyor)
         changed |= _limited(conveyor, changed, conveyed, found)
+        for role, own in conveyor.added.items():
+            if role not in _SHOWN:
+                changed[own.key] = replace(changed[own.key], hidden=True)
     return changed
 
 

@@ -20,9 +20,18 @@ def plain_name(text: str) -> str:
     return shown if " " in shown else shown.replace("_", " ").strip() or shown
 
 
+_NAMESPACES = ("std", "isee", "vensim", "user")
+
+
 def name_key(text: str) -> str:
     """Return the form of a name in which two spellings are equal; parts of a qualified name may be in quotes."""
     return key(".".join(plain_name(part) for part in split_qualified(text)))
+
+
+def without_namespace(text: str) -> str:
+    """Return the name of a function or constant without the namespace of the standard or of a vendor, as in `isee.HISTORY`."""
+    space, _, name = text.partition(".")
+    return name if name and key(space) in _NAMESPACES else text
 
 
 def split_qualified(text: str) -> list[str]:

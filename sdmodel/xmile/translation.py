@@ -61,7 +61,7 @@ from .functions import (
     standard_deviation,
     unknown_builtin,
 )
-from .names import label_of, name_key, plain_name, quoted
+from .names import label_of, name_key, plain_name, quoted, without_namespace
 from .scope import Scope, Variable, gf_of_cell, is_lookup
 from .syntax import SyntaxProblemError, Term, parse_expression
 from .tree import Node
@@ -196,7 +196,7 @@ def _name(term: Term, scope: Scope) -> Expr:
         return TIMES[own]
     found = scope.find(term.text)
     if found is None:
-        return _other_name(term, own, scope)
+        return _other_name(term, name_key(without_namespace(term.text)), scope)
     scope.places.setdefault(found, scope.place(term))
     chosen: list[tuple[str, Expr]] = []
     inner = replace(scope, chosen=None if scope.marks else chosen)
@@ -403,8 +403,9 @@ def _nothing(cell: Cell) -> float:
 
 def _call(term: Term, scope: Scope) -> Expr:
     """Translate a call of a graphical function, a macro or a function, whichever has the name."""
-    own = name_key(term.text)
     named = scope.find(term.text)
+    term = replace(term, text=term.text if named else without_namespace(term.text))
+    own = name_key(term.text)
     if (table := scope.table(term.text)) is not None:
         return _read_table(table, term, term.parts, scope)
     if own in scope.names.macros:

@@ -160,3 +160,21 @@ class TestOfferedData:
         assert self.offers(sdmodel) == [
             "m.mdl: 4 variables have no data; its settings name C:\\me\\demand.vdf, not here; put the file beside the model"
         ]
+
+
+def test_many_faults_fit_a_screen(tmp_path: Path, monkeypatch, sdmodel):
+    """They are in the order of the lines, each that repeats another one is only counted, and so are those that do not fit."""
+    monkeypatch.chdir(tmp_path)
+    equations = [f"x{place} = gone {place} + common" for place in range(20)]
+    equations += [f"d{place} = GET XLS CONSTANTS('b{place % 5}.xlsx', 'S', 'B2')" for place in range(12)]
+    Path("m.mdl").write_text(model_text("\n".join(equations)), "utf-8")
+    done = sdmodel("run", "m.mdl")
+    lines = done.stderr.splitlines()
+    assert done.exit_code == 1
+    assert len(lines) == 21
+    assert lines[1].endswith("'common' is not defined; define it, or declare data with 'common ~~|' [20 times]")
+    assert [int(line.split(":")[1]) for line in lines[:-1]] == sorted(int(line.split(":")[1]) for line in lines[:-1])
+    assert lines[-1] == "and 6 more faults; `sdmodel check` lists them all"
+    assert sdmodel("check", "m.mdl").stdout.count(" error: ") == 45
+    Path("m.mdl").write_text(model_text("\n".join(equations[:10])), "utf-8")
+    assert len(sdmodel("run", "m.mdl").stderr.splitlines()) == 20  # so many are shown one by one

@@ -23,7 +23,8 @@ from sdmodel import files
 from sdmodel.dataset import TEXT, text_attribute, text_of
 from sdmodel.errors import DatasetError, StoreError
 from sdmodel.simulation import simulate
-from sdmodel.store import export_run, open_run, save_new_run, save_run
+from sdmodel.store import export_run, netcdf, open_run, save_new_run, save_run
+from sdmodel.store.checksums import read_seal
 from sdmodel.vensim import model_from_text
 
 ATTRIBUTES = {
@@ -160,6 +161,56 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
         save_run(run, tmp_path / "a.nc")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+class TestLargeRuns:
+    """Runs of many bytes are written to the disk at once, and not made in memory first."""
+
+    @pytest.fixture(autouse=True)
+    def _all_are_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(netcdf, "_LARGE", 0)
+
+    def test_the_file_is_as_for_a_small_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        run = _run()
+        large = save_run(run, tmp_path / "large.nc")
+        monkeypatch.undo()
+        small = save_run(run, tmp_path / "small.nc")
+        xr.testing.assert_identical(open_run(large), run)
+        seals = [read_seal(path, whole=True) for path in (large, small)]
+        assert [{**seal, "content_sha256": ""} for seal in seals if seal] == [
+            {**(seals[0] or {}), "content_sha256": ""}
+        ] * 2
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["large.nc", "small.nc"]
+
+    def test_a_file_that_is_there_stays(self, tmp_path: Path) -> None:
+        path = save_run(_run(), tmp_path / "a.nc")
+        with pytest.raises(StoreError, match=r"a\.nc: exists already"):
+            save_run(_run("second"), path)
+        assert text_of(open_run(save_run(_run("second"), path, force=True)).attrs) == "second"
+
+    def test_a_full_disk_is_one_line_and_leaves_nothing(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match=r"a\.nc: cannot be written \(.*full disk\); ") as caught, _small_files():
+            save_run(_run("x" * 100_000), tmp_path / "a.nc")
+        assert "\n" not in str(caught.value)
+        assert not list(tmp_path.iterdir())
+
+    def test_what_no_file_can_hold_leaves_nothing(self, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match=r"a\.nc: a netCDF file cannot hold this run \('thing' holds neither"):
+            save_run(_run().assign(thing=((), np.array(object(), dtype=object))), tmp_path / "a.nc")
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is that of Linux")
+    def test_little_memory_is_needed(self, tmp_path: Path) -> None:
+        def peak() -> int:
+            return 1024 * int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+
+        many = {f"v{place}": ("time", np.full(20_000, float(place))) for place in range(300)}
+        run = xr.Dataset(many, {"time": np.arange(20_000.0)}, ATTRIBUTES)
+        save_run(_run(), tmp_path / "first.nc")  # the library itself takes some
+        Path("/proc/self/clear_refs").write_text("5")
+        before = peak()
+        save_run(run, tmp_path / "a.nc")
+        assert peak() - before < 0.5 * run.nbytes
 
 
 def test_a_killed_process_leaves_no_run(tmp_path: Path) -> None:

@@ -310,6 +310,8 @@ HINTS = {
     "5%": "'%' is not part of an expression; write x/100, or x MOD y",
     "MAX(1, , 2)": "NAN is not supported; complete the equation",
     "NAN": "NAN is not supported; complete the equation",
+    "isee.CLOCKTIME": "CLOCKTIME is not supported; define an auxiliary with the value",
+    "isee.x + 1": "'isee.x' is not defined",
     "SENSIRUNCOUNT + 1": "SENSIRUNCOUNT is not supported; define an auxiliary with the value",
     "GET_DIRECT_CONSTANTS('a.xlsx', 'b', 'C1')": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",
     "0{GET_DIRECT_CONSTANTS(\n____'a.csv', ',', 'B2*')}": "GET DIRECT CONSTANTS reads a file, which a model in XMILE does not do",

@@ -37,6 +37,9 @@ FUNCTIONS = {
     "HISTORY(TIME^2, TIME - lag)": [0, 0, 1, 4, 9],
     "HISTORY(TIME^2, 1 + lag)": [0, 0, 9, 9, 9],
     "HISTORY(TIME, TIME)": [1, 2, 3, 4, 5],
+    "isee.RANK(sizes, 2) + std.MAX(0, std.PI - std.TIME) - vensim.ZIDZ(1, 0)": [
+        4 + max(0, np.pi - time) for time in range(1, 6)
+    ],
     "RANK(sizes, 2)": [4] * 5,
     "RANK(sizes[*], TIME)": [2, 4, 1, 3, 0],
     "RANK(grid[2, *]*-1, 1) + RANK(grid[*, 3], 2)": [6] * 5,
