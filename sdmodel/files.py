@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 Location = Union[Path, "upath.UPath"]
 """A path of this machine, or an address, which behaves like one."""
-LINE_END = re.compile(r"\r\n?|\n")
+LINE_END = re.compile(r"\r{0,2}\n|\r")
+"""The end of a line: also CR CR LF, which converting CR LF once more leaves behind."""
 CONFLICT = "git left two versions here; keep one, and delete the lines that begin with <<<<<<<, ======= and >>>>>>>"
 """What is wrong with a file that a merge with conflicts wrote."""
 

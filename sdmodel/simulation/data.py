@@ -71,8 +71,8 @@ def with_data(model: Model, data: Data) -> Model:
     faults: list[Fault] = []
     given: dict[Cell, Table] = {}
     known = {element.key: (element, points) for element, points in data_variables(model)}
-    for name, course in data.items():
-        bare, subscripts = split_name(str(name), model.elements)
+    for name, course in courses_by_name(data).items():
+        bare, subscripts = split_name(name, model.elements)
         found = known.get(key(bare)) or known.get(_by_identifier(model, bare))
         if found is None:
             names = [element.name for element, _ in known.values()]
@@ -89,6 +89,14 @@ def with_data(model: Model, data: Data) -> Model:
     digest = hashlib.sha256(given_points(model).encode()).hexdigest()
     others = tuple(source for source in model.sources if source.path != GIVEN_DATA)
     return replace(model, sources=(*others, Source(GIVEN_DATA, digest)))
+
+
+def courses_by_name(data: Data) -> dict[str, Any]:
+    """Return the time courses by name; raises ScenarioError for what has no names, such as the path of a file."""
+    if not isinstance(data, Mapping | pd.DataFrame):
+        what = f"{type(data).__name__} cannot hold time courses; give a mapping of names to them"
+        raise ScenarioError([Fault(_WHERE, f"{what}, and a file to read_model(path, data=FILE)")])
+    return {str(name): course for name, course in data.items()}
 
 
 def _by_identifier(model: Model, name: str) -> str:

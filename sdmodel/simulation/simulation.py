@@ -45,7 +45,7 @@ from ..scenario import (
 from ..vensim import ScenarioLike, change_text
 from ..workers import Workers
 from .continuation import EARLIER, RUN_MEMBER, RUN_SEED
-from .data import Data, with_data
+from .data import Data, courses_by_name, with_data
 from .execution import Job, Outcome, Progress, execute
 from .inputs import Constants, Inputs, Members, by_name
 from .jobs import (
@@ -245,8 +245,9 @@ def _with_data(
     if data is None:
         return model, constants, members
     constants = by_name(constants)
-    by_member = {str(name): course for name, course in data.items() if varies_by_member(course)}
-    common = {str(name): course for name, course in data.items() if str(name) not in by_member}
+    courses = courses_by_name(data)
+    by_member = {name: course for name, course in courses.items() if varies_by_member(course)}
+    common = {name: course for name, course in courses.items() if name not in by_member}
     if by_member and isinstance(constants, xr.Dataset):
         if members is None and model.draws and MEMBER in constants.coords:
             members = constants[MEMBER].values

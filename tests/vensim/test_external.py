@@ -805,6 +805,13 @@ class TestTimeCoursesFromPython:
             sd.simulate(read(folder, self.MODEL), data={name: course})
         assert message in str(caught.value)
 
+    def test_a_path_is_no_data(self, folder):
+        for give in (sd.with_data, lambda model, data: sd.simulate(model, data=data)):
+            with pytest.raises(
+                ScenarioError, match=r"str cannot hold time courses; .* a file to read_model\(path, data=FILE"
+            ):
+                give(read(folder, self.MODEL), "x.csv")
+
     def test_ensembles_take_a_model_with_data(self, folder):
         model = sd.with_data(read(folder, "z\ny = k*z\nk = 1"), {"z": pd.Series([1.0, 3.0], index=[0, 2])})
         found = sd.simulate(model, {"k": [1.0, 2.0]})

@@ -148,6 +148,16 @@ def test_standard_layout_and_merge_keep_line_ends_and_encoding(form):
     )
 
 
+def test_line_ends_that_were_converted_twice_are_one():
+    """CR CR LF, which editors and version control leave behind: each line keeps its number, and a sketch its comments."""
+    text = MODEL.replace("\n", "\r\r\n")
+    found, expected = (model_from_text(own, "m.mdl") for own in (text, MODEL))
+    assert [(own.name, own.place, own.comment) for own in found] == [
+        (own.name, own.place, own.comment) for own in expected
+    ]
+    assert sketch_from_text(text).views == sketch_from_text(MODEL).views
+
+
 def test_edit_of_a_file_with_mixed_line_ends_changes_one_line():
     lines = MODEL.split("\n")
     mixed = "".join(line + ("\r", "\n", "\r\n")[number % 3] for number, line in enumerate(lines[:-1])).encode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, get_args
 import click
 
 from ...errors import Fault, ModelError, format_count
-from ...files import replace_files
+from ...files import LINE_END, replace_files
 from ...model import Kind, Range, join_name
 from ...vensim import (
     Document,
@@ -314,7 +313,7 @@ def fmt(context: click.Context, *, model: str | None, check: bool, show_diff: bo
 
 
 def _line_diff(document: Document, text: str) -> Iterator[str]:
-    before, after = ([f"{line}\n" for line in re.split(r"\r\n?|\n", version)] for version in (document.text, text))
+    before, after = ([f"{line}\n" for line in LINE_END.split(version)] for version in (document.text, text))
     return difflib.unified_diff(before, after, document.path, f"{document.path} (formatted)")
 
 

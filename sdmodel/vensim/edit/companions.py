@@ -17,9 +17,9 @@ from ..read.syntax import LINE_END
 from .layout import Edit, apply_edits
 from .names import Renaming, find_names, replace_names
 
-_CELL = re.compile(r'(?P<cell>[ \t]*"(?:[^"]|"")*"[ \t]*|[^,\r\n]*)(?P<end>,|\r\n?|\n|\Z)')
+_CELL = re.compile(r'(?P<cell>[ \t]*"(?:[^"]|"")*"[ \t]*|[^,\r\n]*)(?P<end>,|\r{0,2}\n|\r|\Z)')
 _LINE = re.compile(r"[^\r\n]+")
-_REMARK = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n|\Z)")
+_REMARK = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?:\r{0,2}\n|\r|\Z)")
 _TAB_CELL = re.compile(r"[^\t\r\n]+")
 _QUOTABLE = frozenset('",')
 """Characters that make quotes around a cell necessary."""

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from ..read.segments import QUOTED
 from ..read.syntax import LINE_END
 
-_CONTINUATION = r"\\[ \t]*(?:\r\n?|\n)"
+_CONTINUATION = r"\\[ \t]*(?:\r{0,2}\n|\r)"
 _TOKEN = re.compile(
     rf"(?P<quoted>{QUOTED})|(?P<string>(?<![\w$'.&%#@?\x80-\U0010ffff])'[^']*')"
     rf"|(?P<rows>\bTABBED[\s_]+ARRAY\s*\([^)]*\))"
-    rf"|(?P<blank>{_CONTINUATION}|[^\S\r\n]+)|(?P<break>\r\n?|\n)|(?P<text>(?:[\w.$&%#@?]|[^\x00-\x7f\s])+|[-+*/^=<>(),;:!\[\]]+|.)",
+    rf"|(?P<blank>{_CONTINUATION}|[^\S\r\n]+)|(?P<break>\r{{0,2}}\n|\r)|(?P<text>(?:[\w.$&%#@?]|[^\x00-\x7f\s])+|[-+*/^=<>(),;:!\[\]]+|.)",
     re.IGNORECASE | re.DOTALL,
 )
 _BRACE = re.compile(r"[{}]")

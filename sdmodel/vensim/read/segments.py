@@ -15,7 +15,7 @@ QUOTED = r'"(?:[^"\\\r\n]|\\(?:\r\n?|[\s\S]))*"'
 VERSION = re.compile(r"V3\d\d\b")
 """The version of a sketch, such as V300, or V364 with the same lines."""
 
-_ENCODING = re.compile(r"\ufeff?\s*\{UTF-(?:8|16)\}[ \t]*(?:\r\n?|\n)?|\ufeff", re.IGNORECASE)
+_ENCODING = re.compile(r"\ufeff?\s*\{UTF-(?:8|16)\}[ \t]*(?:\r{0,2}\n|\r)?|\ufeff", re.IGNORECASE)
 _MARKER = re.compile(r":L\x7f?<%\^E!@")
 _TAIL = re.compile(rf"(?<![^\r\n|])(?:\\{{2,3}}---///|///---\\|{_MARKER.pattern})")
 """What ends the equations, on a line of its own or, in a file that has lost its line ends, after the last block."""
@@ -28,12 +28,12 @@ _FIELD_STOP = re.compile(r"[~|]")
 _LINE_STOP = re.compile(r"[~|\r\n]")
 _BRACE = re.compile(r"[{}]")
 _QUOTED = re.compile(QUOTED)
-_BLANKABLE = re.compile(r"[\"{]|\\[ \t]*(?:\r\n?|\n)|\\\t")
+_BLANKABLE = re.compile(r"[\"{]|\\[ \t]*(?:\r{0,2}\n|\r)|\\\t")
 _CONTINUATION = re.compile(r"\\[ \t]*(?=[\r\n])|\\(?=\t)")
 """A backslash at the end of a line; in a file that has lost its line ends, one before the tabs of the next line."""
 _VISIBLE = re.compile(r"[^\r\n]")
 _SUPPLEMENTARY = re.compile(r"\s*(?::SUP|\|)", re.IGNORECASE)
-_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+_LINE = re.compile(r"[^\r\n]*(?:\r{0,2}\n|\r)|[^\r\n]+")
 
 
 class Span(NamedTuple):

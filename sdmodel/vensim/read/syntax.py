@@ -63,7 +63,7 @@ _HEAD = re.compile(
     r"(?::[A-Z][A-Z ]*:\s*+)*?(?P<operator>==|=|:=|:IS:|<->|:|\(|$)",
     re.IGNORECASE,
 )
-_CONTINUATION = re.compile(r"\\(?:[ \t]*(?:\r\n?|\n)|\t)[ \t]*")
+_CONTINUATION = re.compile(r"\\(?:[ \t]*(?:\r{0,2}\n|\r)|\t)[ \t]*")
 _RANGE = re.compile(r"^(.*?)\[([^\[\]]*)\]\s*$", re.DOTALL)
 _GROUP = re.compile(r"\*+\s*\.?([^\r\n*]*)")
 METHODS: Mapping[str, Integrator] = MappingProxyType(
