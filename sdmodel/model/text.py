@@ -12,6 +12,8 @@ from types import MappingProxyType
 from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, Symbol
 
 from .algebra import NA, Numbers, Slice, Table, VensimFunction, divides, product_factors, split_reference, unsigned
+from .data.variables import NOW, data_keyword
+from .functions.data import AT_TIME
 from .functions.table import FUNCTIONS, row_of
 from .names import MARK, in_quotes, key
 from .records import Model
@@ -24,6 +26,7 @@ _CALLED = frozenset(map(key, (*FUNCTIONS, "WITH LOOKUP", "TABBED ARRAY")))
 _PRECEDENCE: Mapping[str, int] = MappingProxyType(
     {":OR:": 1, ":AND:": 2, ":NOT:": 3, **dict.fromkeys(("=", "<>", "<", "<=", ">", ">="), 4)}
 )
+_READ_DATA = frozenset({"LOOKUP", "LOOKUP FORWARD", "LOOKUP BACKWARD", AT_TIME.name})
 _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = 5, 6, 7, 8, 9
 
 
@@ -101,6 +104,8 @@ def _name(expression: Expr, style: _Style) -> tuple[str, int]:
     if subscripts and name in style.model.subscripts:  # the number of each label of a marked range
         return _label(subscripts[0], style), _ATOM
     element = style.model.elements.get(name)
+    if element is not None and not style.complete:  # the points of a data variable are shown as the variable itself
+        element = style.model.owner_of(element)
     text = quote_name(element.name) if element is not None else _label(name, style)
     return (f"{text}[{','.join(_label(subscript, style) for subscript in subscripts)}]" if subscripts else text), _ATOM
 
@@ -154,6 +159,9 @@ def _call(expression: Expr, style: _Style) -> tuple[str, int]:
     if name == "LOOKUP" and isinstance(arguments[0], Table):
         points = _table(arguments[0], style)[0] if style.complete else "..."
         return f"WITH LOOKUP({_text(arguments[1], style, 0)}, {points})", _ATOM
+    is_data = name in _READ_DATA and arguments[1:] == (NOW,) and data_keyword(style.model, expression) is not None
+    if is_data and not style.complete:
+        return _text(arguments[0], style, _ATOM), _ATOM
     if name == "LOOKUP":
         return f"{_text(arguments[0], style, _ATOM)}({_text(arguments[1], style, 0)})", _ATOM
     written = arguments[: len(arguments) - row_of(expression).added]

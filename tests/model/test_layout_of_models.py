@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdmodel.model import lay_out
+from sdmodel.model import equation_text, lay_out
 from sdmodel.model.diagram.layout import Flow, Influence, structure_of
 from sdmodel.model.diagram.placement import _Board
 from sdmodel.testing import tiny_model
@@ -91,6 +91,8 @@ def test_hidden_elements_are_not_drawn():
         ("time", "b"),
         ("time", "d"),
     }
+    assert equation_text(model, model["first"].equations[0].expression) == "GET DATA FIRST TIME(d)"
+    assert equation_text(model, model["d"].equations[0].expression) == "d"
     (view,) = lay_out(model)
     assert not [word.text for word in view.words if word.shadow and word.text != "Time"]
 
