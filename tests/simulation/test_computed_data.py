@@ -85,6 +85,16 @@ def test_ranges_exceptions_and_the_end_of_the_run():
     assert run["mean"][0].values.tolist() == [3, 20, 3]
 
 
+def test_a_value_of_data_at_a_fixed_time_is_a_constant():
+    """It adds no points."""
+    model = tiny_model(
+        "raw ~~|\nx := raw - GET DATA AT TIME(raw, 4) + GET DATA MEAN(raw, 0, 9) ~~|\n"
+        "first = GET DATA FIRST TIME(x) ~~|\nmean = GET DATA MEAN(x, -9, 9) ~~|\n"
+    )
+    run = sd.simulate(model, data={"raw": pd.Series([1.0, 3.0], index=[0, 4])})
+    assert [float(run[name][-1]) for name in ("first", "mean")] == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

@@ -92,7 +92,7 @@ def _varying(model: Model, roots: Iterable[str]) -> tuple[str, ...]:
                 continue
             if wrong := next((call.name for call in equation.calls if _cannot_move(call)), ""):
                 raise _refused(model.elements[name], f"has {wrong}")
-            if any(data_keyword(model, call) is not None for call in equation.calls):
+            if any(_reads_data(model, call) for call in equation.calls):
                 data.append(name)
             for read in {split_reference(part)[0] for part in references_in(equation.expression)}:
                 readers[read].append(name)
@@ -114,6 +114,11 @@ def _reached(starts: Iterable[str], readers: Mapping[str, Sequence[str]]) -> dic
     return found
 
 
+def _reads_data(model: Model, expression: Expr) -> bool:
+    """Whether an expression reads data at Time, or at Time and a number."""
+    return data_keyword(model, expression) is not None and NOW in walk(expression.args[1])
+
+
 def _cannot_move(call: VensimFunction) -> bool:
     """Whether a function has no value at a time of its own."""
     return bool(call.row.memory or call.row.expand or call.row.draws or reads_computed(call))
@@ -129,7 +134,7 @@ def _times(model: Model, varying: Iterable[str]) -> tuple[float, ...]:
     found: set[float] = set()
     for element in map(model.elements.__getitem__, varying):
         for part in chain.from_iterable(walk(own.expression) for own in element.equations):
-            if data_keyword(model, part) is None:
+            if not _reads_data(model, part):
                 continue
             shift = part.args[1].subs(NOW, 0)
             if not shift.is_Number:
@@ -214,7 +219,7 @@ class _Builder:
         """1 where some data has a point and the value is not :NA:; else 0."""
         found = dict[Expr, None]()
         for part in walk(equation.expression):
-            if data_keyword(self.model, part) is not None:
+            if _reads_data(self.model, part):
                 total = part.name.split()[0]
                 read = TOTALLED[total, AT_TIME.name] if total in TOTALS else AT_TIME
                 value = read.build(

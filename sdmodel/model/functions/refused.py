@@ -33,7 +33,11 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 )
 """What to use instead of each function of Vensim that does not run here, by its name."""
 
-_FOREIGN = {"IF": "IF THEN ELSE(condition, x, y)"}
+_FOREIGN = {
+    "IF": "IF THEN ELSE(condition, x, y)",
+    "TABHL": "the name of the lookup, as in table(x)",
+    "TABXL": "LOOKUP EXTRAPOLATE(table, x)",
+}
 """Functions of other languages, and what Vensim writes."""
 
 FILE_FUNCTIONS = frozenset(
