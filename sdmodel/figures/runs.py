@@ -64,6 +64,9 @@ from .panels import (
 from .text import plain_text
 
 _HEIGHTS = (3.9, 2.4, 1.85, 1.6)
+_LEGEND_LINES, _LEGEND_LINE, _NOTE = 3, 0.125, 100
+"""The lines of a legend that these heights have room for, and the height of each further one in inches; and the letters of notes
+below the panels of a row."""
 """Inches: the height of a panel in one, two and three columns, and of one of many panels, so that five rows fit a page."""
 _HEAD, _FOOT_LINE = 0.45, 0.11
 """Inches: the height of title and legend, and of a line below the panels."""
@@ -212,7 +215,10 @@ def plot_runs(
     if by_sources:
         parts = [f"{', '.join(series)}: {', '.join(by) or 'no source named'}" for by, series in by_sources.items()]
         origin += wrap(f"Observed: {'; '.join(parts)}", _PAGE_LINE)
-    figure, places, columns = make_grid(len(contents), _HEIGHTS, _HEAD + _FOOT_LINE * len(origin), axes)
+    heights = [
+        height + _legend_height(contents, columns) for height, columns in zip(_HEIGHTS, (1, 2, 3, 3), strict=True)
+    ]
+    figure, places, columns = make_grid(len(contents), heights, _HEAD + _FOOT_LINE * len(origin), axes)
     times = _mark_times(runs, marks or {})
     ends = []
     for place, content in zip(places, contents, strict=True):
@@ -339,7 +345,16 @@ def _draw_panel(axes: Axes, contents: _Contents, runs: int, columns: int, *, dat
         )  # fmt: skip
     if len(contents.labels) < len(contents.all_labels):
         count = f"{len(contents.labels)} of {len(contents.all_labels)} labels of {contents.subscripts}"
-        add_note(axes, textwrap.fill(f"{count}; choose others by name[label]", _LABEL))
+        add_note(axes, textwrap.fill(f"{count}; choose others by name[label]", _NOTE // columns))
+
+
+def _legend_height(contents: Sequence[_Contents], columns: int) -> float:
+    """The height in inches that the longest legend of a panel may need beyond the usual one."""
+    lines = 0
+    for labels in (content.labels for content in contents if len(content.labels) > 1):
+        beside = max(1, _NOTE // columns // (max(map(len, labels)) + 5))
+        lines = max(lines, math.ceil(len(labels) / beside))
+    return _LEGEND_LINE * max(0, lines - _LEGEND_LINES)
 
 
 def _panel_legend(axes: Axes, contents: _Contents, runs: int, columns: int) -> tuple[list[Artist], int]:

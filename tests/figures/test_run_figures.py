@@ -249,3 +249,16 @@ def test_labels_of_an_axis_do_not_touch(width: float, units: str):
     boxes = [label.get_window_extent() for place, label in places if low <= place <= high]
     assert len(boxes) >= 2
     assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def test_long_legends_do_not_squash_their_panels():
+    """A page has taller rows where labels that lie together need a line of the legend each."""
+    run = _run(labels=7)
+    alike = {f"v{place}": 0 * run["price"] + run["time"] - 2022 for place in range(6)}
+    named = {name: own.assign_attrs(long_name=name, units="USD") for name, own in alike.items()}
+    long = np.array([f"a label of many letters {place}" for place in range(7)])
+    figure = plot_runs({"a": run.assign(named).assign_coords(tier=("tier", long, run["tier"].attrs))}, [*named])
+    figure.draw_without_rendering()
+    heights = [axes.get_position().height * figure.get_figheight() for axes in figure.axes]
+    assert len(heights) == 6
+    assert min(heights) > 0.7
