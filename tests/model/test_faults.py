@@ -24,7 +24,7 @@ CASES = {
     "a = f(1)": "'f' is neither a function nor a lookup",
     "a = SMOTH(1, 2)": "did you mean SMOOTH?",
     "a = IF(Time > 3, 1, 2)": "IF is not a function of Vensim; write IF THEN ELSE(condition, x, y)",
-    "a = TABXL(t, Time)\nt((0,0),(1,1))": "TABXL is not a function of Vensim; write LOOKUP EXTRAPOLATE(table, x)",
+    "a = TABHL(t, Time, 0, 1, 1)\nt((0,0),(1,1))": "TABHL is not a function of Vensim; write the name of the lookup, as in table(x)",
     "a = IF Time > 3 THEN 1 ELSE 2": "'THEN' is not an operator of Vensim; write 'IF THEN ELSE(condition, x, y)'",
     "a = TRUE": "'TRUE' is not defined; write 1",
     "a = IF THEN ELSE(Time = False, 1, 2)": "'False' is not defined; write 0",

@@ -446,3 +446,9 @@ def test_times_of_a_run_may_be_said_twice_in_the_same_way():
     assert model_from_text(text)["FINAL TIME"].units == "Month"
     with pytest.raises(ModelError, match="'FINAL TIME' is defined a second time; first at line"):
         model_from_text(text.replace("= 4 ~ Month", "= 5 ~ Month"))
+
+
+def test_tabxl_extends_a_lookup():
+    """As xmutil reads models that come from DYNAMO."""
+    run = sd.simulate(tiny_model("a = TABXL(t, Time + 2)\nt((0,0),(1,1),(2,3))", final=1))
+    assert run["a"].values.tolist() == [3, 5]

@@ -36,7 +36,6 @@ REFUSED: Mapping[str, str] = MappingProxyType(
 _FOREIGN = {
     "IF": "IF THEN ELSE(condition, x, y)",
     "TABHL": "the name of the lookup, as in table(x)",
-    "TABXL": "LOOKUP EXTRAPOLATE(table, x)",
 }
 """Functions of other languages, and what Vensim writes."""
 

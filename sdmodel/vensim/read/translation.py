@@ -50,7 +50,9 @@ from .statements import Macro, subscript_keys
 from .syntax import numbers_in
 from .table import Token
 
-_ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()}
+_ROWS: Mapping[str, FunctionRow] = {key(name): row for name, row in FUNCTIONS.items()} | {
+    "tabxl": FUNCTIONS["LOOKUP EXTRAPOLATE"]  # the name that it has in models that come from DYNAMO
+}
 _UNFINISHED = key(UNFINISHED)
 _REFUSED = frozenset(map(key, REFUSED))
 _PAIRS = ("MIN", "MAX")
