@@ -261,4 +261,4 @@ def test_long_legends_do_not_squash_their_panels():
     figure.draw_without_rendering()
     heights = [axes.get_position().height * figure.get_figheight() for axes in figure.axes]
     assert len(heights) == 6
-    assert min(heights) > 0.7
+    assert min(heights) > 1
