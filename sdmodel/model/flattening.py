@@ -56,7 +56,7 @@ def without_subscripts(model: Model) -> FlatModel:
     ------
     ModelError
         If a range has no label in an equation, a function such as GET DATA MEAN asks for more of data than its value at a time, or
-        the model has more than 20,000 cells.
+        the model has more than 20,000 cells, or was read without its files of data.
 
     Examples
     --------
@@ -67,6 +67,8 @@ def without_subscripts(model: Model) -> FlatModel:
     >>> [element.name for element in flat.model][:3]
     ['sales North', 'sales South', 'total']
     """
+    if model.unread_files:
+        raise ModelError(model.unread_files)
     model = data_as_lookups(model)
     names, renamed = _names(model)
 

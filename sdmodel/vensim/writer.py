@@ -66,7 +66,7 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     Raises
     ------
     ModelError
-        If a label is mapped to several labels that no range lists together.
+        If a label is mapped to several labels that no range lists together, or the model was read without its files of data.
 
     Examples
     --------
@@ -76,6 +76,8 @@ def mdl_text(model: Model, views: Sequence[View] = ()) -> str:
     >>> text.splitlines()[2:4]
     ['Water =', '\tINTEG(-leak, 100)']
     """
+    if model.unread_files:
+        raise ModelError(model.unread_files)
     hidden = {points.key: replace(points, name=element.name) for element, points in data_variables(model)}
     model = replace(model, elements=MappingProxyType({**model.elements, **hidden}))
     parts = ["{UTF-8}"]

@@ -107,6 +107,9 @@ def test_a_model_without_its_data_does_not_run(broken: str):
     with pytest.raises(ModelError) as caught:
         sd.simulate(model)
     assert caught.value.faults == model.unread_files
+    for write in (sd.mdl_text, sd.xmile_text, sd.without_subscripts):
+        with pytest.raises(ModelError, match="regions.csv"):
+            write(model)
     with pytest.raises(ModelError, match="'cost' is defined a second time"):
         sd.read_model(model_text(EQUATIONS + "cost = 3 ~~|"), without_data=True)
 
