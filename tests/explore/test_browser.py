@@ -269,6 +269,13 @@ def test_crosshair_and_difference_view(page_file: Path, open_page: Open):
     assert shown == pytest.approx(now - base)
 
 
+def test_the_first_view_shows_several_variables(page_file: Path, open_page: Open):
+    """Not the view of the settings, which has one."""
+    page = open_page(page_file, "#tab=diagram")
+    _settle(page)
+    assert page.locator("select[aria-label='View'], label:has-text('View') select").first.input_value() == "Chips"
+
+
 def test_diagram_and_card_of_a_variable(page_file: Path, open_page: Open):
     """A view is coloured by change; a click on a variable shows its equation, causes and uses, and leads to those."""
     page = open_page(page_file, "#tab=diagram&view=Chips&c=chip%20supply%20multiplier=0.6")

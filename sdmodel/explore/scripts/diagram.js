@@ -8,6 +8,8 @@ import { valueAt } from "./statistics.js";
 import { formatExact, formatNumber, formatPercent, formatUnits } from "./text.js";
 
 const ZOOM = 1.25;
+/** The number of variables in the view that is shown at first, if one has as many. */
+const SEVERAL = 5;
 const ENDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 
 /** The view of the diagrams; a click on a variable calls `choose` with its place. */
@@ -25,7 +27,9 @@ export class Diagram {
   get view() {
     const { views } = this.explorer.contents;
     const chosen = views.find((view) => view.name === this.explorer.options.view);
-    return chosen ?? views.find((view) => view.words.some((word) => word.variable !== undefined)) ?? views[0];
+    const variables = (view) => view.words.filter((word) => word.variable !== undefined).length;
+    const enough = Math.min(SEVERAL, Math.max(0, ...views.map(variables)));
+    return chosen ?? views.find((view) => variables(view) >= enough);
   }
 
   update() {
