@@ -273,7 +273,7 @@ def test_the_first_view_shows_several_variables(page_file: Path, open_page: Open
     """Not the view of the settings, which has one."""
     page = open_page(page_file, "#tab=diagram")
     _settle(page)
-    assert page.locator("select[aria-label='View'], label:has-text('View') select").first.input_value() == "Chips"
+    assert page.get_by_label("View", exact=True).input_value() == "Chips"
 
 
 def test_diagram_and_card_of_a_variable(page_file: Path, open_page: Open):
