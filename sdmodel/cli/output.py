@@ -34,7 +34,7 @@ _LONG_WORD = 30
 """A column of names is as wide as its longest word, up to this."""
 _SENTENCE = 24
 """The least width of a column of sentences."""
-_FIRST_WORDS = 8
+_FIRST_WORDS = 24
 """The least width of a column that is cut."""
 _BETWEEN = 3
 """Blanks between columns, with the border."""
@@ -180,7 +180,7 @@ def _print_table(table: Table) -> None:
     for block in _blocks(least, width):
         _print_block(table.columns, texts, {name: least[name] for name in block}, width)
     if dropped:
-        note(f"not shown for lack of width: {', '.join(dropped)}")
+        note(f"not shown for lack of width: {', '.join(dropped)}; widen the window, or use --format csv")
 
 
 def _blocks(least: Mapping[str, int], width: int) -> list[list[str]]:
