@@ -476,7 +476,7 @@ def test_spare_columns_are_left_out_with_a_note(capsys):
         patch.setenv("COLUMNS", "100")
         print_part(table)
     printed = capsys.readouterr()
-    assert printed.err == "not shown for lack of width: column 3\n"
+    assert printed.err == "not shown for lack of width: column 3; widen the window, or use --format csv\n"
     assert "column 4" in printed.out
 
 
