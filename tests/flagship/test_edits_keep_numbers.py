@@ -12,7 +12,7 @@ import xarray as xr
 from ai_compute import MODEL
 
 import sdmodel as sd
-from sdmodel.vensim import OpenDocument
+from sdmodel.vensim import OpenDocument, unformatted_parts
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,11 @@ def edited() -> OpenDocument:
     assert opened.document.edits == 20
     opened.check()
     return opened
+
+
+def test_the_model_is_laid_out_as_fmt_writes_it():
+    """So that `sdmodel fmt` after an edit changes only what was edited."""
+    assert not unformatted_parts(sd.open_document(MODEL).document)
 
 
 @pytest.mark.slow
