@@ -7,7 +7,8 @@ time step each slat loses what leaks, the last one is emptied into the outflow, 
 - An exponential leak takes its fraction, per unit of time, of what is left.
 - Of leaks that together would take more than there is, each gets its share.
 - Leaks may be in a part of the length, of at least one slat; a slat is in it if its middle is.
-- The first content is what an inflow would have left that had always been the same.
+- The first content is what an inflow would have left that had always been the same; or a list has what leaves in each unit of time,
+  before leaks. A list is as long as it needs to be: its end is left out, or its last value counts again.
 - Neither an inflow nor the fraction of a leak is negative.
 - A transit time that changes counts for what comes in from then on.
 
@@ -20,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise, product
 
 from sympy import Expr, S
 
@@ -58,15 +60,24 @@ _ROLES: Mapping[str, str] = {
     "inflow to leaks": "what comes to the slats that leak",
     "outflow of leaks": "what leaves the slats that leak at their end",
     "content that leaks": "what is on the slats that leak",
+    "first content": "what is on it at the start",
+    "first outflow": "what leaves of the first content, before leaks",
+    "steps": "the number of time steps since the start",
+    "leaked": "the sum of what has leaked in each time step of the first content; of an exponential leak the logarithm",
 }
 """The variables that are added, by what comes after the name of a leak or a conveyor, and what each is."""
 (
     _FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST, _BEFORE, _AFTER, _ENTERING, _LEAVING, _CONTENT,
+    _FIRST_CONTENT, _FIRST_OUTFLOW, _STEPS, _LEAKED,
 ) = _ROLES  # fmt: skip
 _SHOWN = (_TIME, _CAPACITY, _MOST)
 """Those of a conveyor that mean something to a user of the model, as the fractions of leaks do; the others are hidden."""
 _NEARLY_HALF = 0.5 - 1e-9
 """So that a slat leaks whose middle is just where leaks begin."""
+_NEARLY_ONE = 1 - 1e-6
+"""So that a slat that begins with a unit of time is in that unit."""
+_SLICE = re.compile(r"\s*([^\[\]]+)\[([^\[\]]*)\]\s*")
+"""An element or a slice of an array: its name and its subscripts."""
 _LEAST = 1e-15
 """The least part of a slat that is left in a step, for its logarithm."""
 
@@ -76,7 +87,7 @@ class Conveyor:
     """A conveyor: its stock, its flows by name, and the variables that its equations need besides, by their role.
 
     `zone` is where leaks begin and end, as parts of its length; `time_varies` and `leaks_vary` are whether its transit time and the
-    fractions of its leaks change during a run.
+    fractions of its leaks change during a run. `first` lists the first content by units of time; it is empty if there is one total.
     """
 
     stock: Variable
@@ -86,6 +97,7 @@ class Conveyor:
     leaks: Sequence[str]
     is_exponential: bool
     zone: tuple[float, float] = (0.0, 1.0)
+    first: Sequence[Node] = ()
     added: dict[str, Variable] = field(default_factory=dict)
     time_varies: bool = False
     leaks_vary: bool = False
@@ -200,10 +212,72 @@ class _Belt:
             full = add(full, multiply(others, TIMES["dt"]))
         return row("INITIAL", divide(self.own(), full))
 
+    def listed(self) -> list[Expr]:
+        """Write what leaves of the first content in each unit of time."""
+        parts = [part for node in self.conveyor.first for part in self.unrolled(node)]
+        values = [read_equation(replace(self.scope, node=part), part) for part in parts]
+        return [value if value.is_number else row("INITIAL", value) for value in values]
+
+    def unrolled(self, part: Node) -> Iterator[Node]:
+        """Yield a value of a list, or all those of a slice of an array."""
+        names, sliced = self.scope.names, _SLICE.fullmatch(part.text)
+        found = self.scope.find(sliced[1].strip()) if sliced else None
+        if sliced is None or found is None:
+            yield part
+            return
+        dimensions, subscripts = names.variables[found].dimensions, [text.strip() for text in sliced[2].split(",")]
+        ranges = zip(dimensions, subscripts, strict=False)
+        labels = [names.subscripts[own].labels if text == "*" else (text,) for own, text in ranges]
+        for cell in product(*labels):
+            yield replace(part, text=f"{sliced[1]}[{', '.join(cell)}]")
+
+    def steps(self) -> Expr:
+        return row("INTEGER", add(divide(add(TIMES["time"], negate(TIMES["starttime"])), TIMES["dt"]), number(0.5)))
+
+    def first_slats(self, units: int) -> Expr:
+        """Write the number of slats, at the start, that leave within the first units of time."""
+        slats = add(divide(number(units), TIMES["dt"]), number(_NEARLY_ONE))
+        return row("MIN", row("INITIAL", self.slats()), row("INTEGER", slats))
+
+    def first_content(self) -> Expr:
+        """Write the sum of a first content that is listed."""
+        values = self.listed()
+        ends = [S.Zero, *map(self.first_slats, range(1, len(values))), row("INITIAL", self.slats())]
+        lengths = (add(end, negate(start)) for start, end in pairwise(ends))
+        return multiply(TIMES["dt"], add(*map(multiply, values, lengths)))
+
+    def first_outflow(self) -> Expr:
+        """Write what leaves of a first content that is listed, by bisection of the list."""
+        values, steps = self.listed(), self.own(_STEPS)
+
+        def chosen(start: int, end: int) -> Expr:
+            if end - start == 1:
+                return values[start]
+            middle = (start + end) // 2
+            is_before = row("<", steps, self.first_slats(middle))
+            return row("IF THEN ELSE", is_before, chosen(start, middle), chosen(middle, end))
+
+        is_first = row("<", steps, row("INITIAL", self.slats()))
+        return row("IF THEN ELSE", is_first, chosen(0, len(values)), S.Zero)
+
+    def leaked(self) -> Expr:
+        return row("INTEG", divide(self.leaking(), TIMES["dt"]), S.Zero)
+
+    def left(self) -> Expr:
+        """Write the part that is left of the first content after the leaks of this step."""
+        leaked = add(self.own(_LEAKED), self.leaking())
+        if self.conveyor.is_exponential:
+            return row("EXP", negate(leaked))
+        return add(S.One, negate(divide(leaked, self.own(_SLATS))))
+
     def entering(self) -> Expr:
         return self.carried(self.inflow, self.own(_BEFORE), self.own(_FIRST))
 
     def outflow(self) -> Expr:
+        if self.conveyor.first and not self.conveyor.leaks:
+            return add(self.delayed(self.inflow, S.Zero), self.own(_FIRST_OUTFLOW))
+        if self.conveyor.first:
+            return add(self.leaving(), multiply(self.own(_FIRST_OUTFLOW), self.left()))
         if not self.conveyor.leaks:
             return self.delayed(self.inflow, divide(self.own(), self.length()))
         if self.conveyor.is_partial:
@@ -215,7 +289,7 @@ class _Belt:
 
     def leaving(self) -> Expr:
         """Write what comes out of the slats that leak."""
-        before = self.own(_FIRST)
+        before = S.Zero if self.conveyor.first else self.own(_FIRST)
         if not self.conveyor.leaks_vary:
             return self.delayed(multiply(self.to_leaks(), self.kept()), multiply(before, self.kept()))
         leaked = add(self.own(_MEAN_LEAK), divide(self.newly_leaking(), self.leaking_slats()))
@@ -239,8 +313,11 @@ class _Belt:
 
     def mean_inflow(self) -> Expr:
         """Write the mean of what came in on the slats that leak."""
-        own = divide(self.to_leaks(), self.length())
-        gone = self.delayed(own, divide(self.own(_FIRST), self.length()))
+        own, length = divide(self.to_leaks(), self.length()), self.length()
+        if self.conveyor.first:
+            gone = add(self.delayed(own, S.Zero), divide(self.own(_FIRST_OUTFLOW), length))
+            return row("INTEG", add(own, negate(gone)), divide(self.own(_FIRST_CONTENT), length))
+        gone = self.delayed(own, divide(self.own(_FIRST), length))
         return row("INTEG", add(own, negate(gone)), self.own(_FIRST))
 
     def content(self) -> Expr:
@@ -268,6 +345,10 @@ _WRITTEN: Mapping[str, Callable[[_Belt], Expr]] = {
     _CONTENT: _Belt.content,
     _MEAN_INFLOW: _Belt.mean_inflow,
     _MEAN_LEAK: _Belt.mean_leak,
+    _FIRST_CONTENT: _Belt.first_content,
+    _FIRST_OUTFLOW: _Belt.first_outflow,
+    _STEPS: _Belt.steps,
+    _LEAKED: _Belt.leaked,
 }
 
 
@@ -282,6 +363,8 @@ def find_conveyors(found: Declarations) -> list[Conveyor]:
         if (problem := _problem(stock, node, found)) is not None:
             place, what = problem
             found.fault(place, f"'{stock.name}': {what}")
+            for value in _first_values(stock.node)[:1]:  # so that the list is not a second fault
+                _set_equation(stock.node, value.text)
             continue
         conveyor = _conveyor(stock, node, found)
         _declare(conveyor, found)
@@ -306,6 +389,7 @@ def _problem(stock: Variable, node: Node, found: Declarations) -> tuple[Place, s
     problems = (
         _problem_of_ends(stock, node, found),
         _problem_of_leaks(_flows(stock, "outflow", found)),
+        _problem_of_list(stock, found),
         *map(_problem_of_inflow, _flows(stock, "inflow", found)),
     )
     return next(filter(None, problems), None)
@@ -350,6 +434,36 @@ def _problem_of_leaks(outflows: Sequence[Variable]) -> tuple[Place, str] | None:
     return None
 
 
+def _problem_of_list(stock: Variable, found: Declarations) -> tuple[Place, str] | None:
+    """Return what is wrong with a first content that is listed."""
+    leaks = [flow for flow in _flows(stock, "outflow", found) if flow.node.find("leak") is not None]
+    if not _first_values(stock.node) or not leaks or _zone_of(leaks[0]) == (0.0, 1.0):
+        return None
+    what = "a list of its first content is not supported where only a part of it leaks"
+    return stock.node.place, f"{what}; write the total, which is then in equilibrium"
+
+
+def _first_values(node: Node) -> list[Node]:
+    """Return the values of a first content that is a list or a slice of an array; none if it is a total."""
+    equation = node.find("eqn")
+    if equation is None:
+        return []
+    values, depth, start = [], 0, 0
+    for at, sign in enumerate(equation.text):
+        depth += (sign in "([") - (sign in ")]")
+        if sign in ",;" and not depth:
+            values.append(equation.text[start:at])
+            start = at + 1
+    values.append(equation.text[start:])
+    sliced = _SLICE.fullmatch(equation.text)
+    is_list = len(values) > 1 or (sliced is not None and "*" in (text.strip() for text in sliced[2].split(",")))
+    return [replace(equation, text=value) for value in values] if is_list else []
+
+
+def _set_equation(node: Node, text: str) -> None:
+    node.children[:] = [replace(part, text=text) if part.tag == "eqn" else part for part in node.children]
+
+
 def _problem_of_inflow(flow: Variable) -> tuple[Place, str] | None:
     if flow.node.attribute("spreadflow") not in ("", "beginning"):
         cure = "delete isee:spreadflow to have it enter at the beginning"
@@ -363,7 +477,8 @@ def _conveyor(stock: Variable, node: Node, found: Declarations) -> Conveyor:
     (outflow,) = (flow.name for flow in outflows if flow.name not in leaks)
     inflows = [flow.name for flow in _flows(stock, "inflow", found)]
     zone = _zone_of(found.variables[key(leaks[0])]) if leaks else (0.0, 1.0)
-    return Conveyor(stock, node, inflows, outflow, leaks, node.is_set("exponential_leak"), zone)
+    is_exponential, first = node.is_set("exponential_leak"), _first_values(stock.node)
+    return Conveyor(stock, node, inflows, outflow, leaks, is_exponential, zone, first)
 
 
 def _declare(conveyor: Conveyor, found: Declarations) -> None:
@@ -376,6 +491,8 @@ def _declare(conveyor: Conveyor, found: Declarations) -> None:
             flow.node.children.append(Node("non_negative", {}, flow.node.place))
     for role in _roles(conveyor):
         conveyor.added[role] = _variable(role, conveyor.stock, (), found)
+    if (total := conveyor.added.get(_FIRST_CONTENT)) is not None:
+        _set_equation(conveyor.stock.node, quoted(total.name))
     for tag, role in (("capacity", _CAPACITY), ("in_limit", _MOST)):
         part = conveyor.node.find(tag)
         if part is not None and part.text.strip().lower() not in ("", "inf"):
@@ -397,13 +514,16 @@ def _roles(conveyor: Conveyor) -> Iterator[str]:
     if conveyor.node.text_of("sample"):
         yield _TIME
     if conveyor.leaks:
-        yield from (_SLATS, _FRACTION, _FIRST)
+        yield from (_SLATS, _FRACTION)
+        yield _LEAKED if conveyor.first else _FIRST
         if conveyor.is_partial:
             yield from (_BEFORE, _AFTER, _ENTERING, _LEAVING)
         if not conveyor.is_exponential:
             yield _MEAN_INFLOW
         elif conveyor.is_partial:
             yield _CONTENT
+    if conveyor.first:
+        yield from (_FIRST_CONTENT, _FIRST_OUTFLOW, _STEPS)
 
 
 def _variable(role: str, of: Variable, parts: Sequence[Node], found: Declarations) -> Variable:

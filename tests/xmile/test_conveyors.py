@@ -40,7 +40,10 @@ def conveyor(
 
 
 def move(times, inflow, length, fractions, content, *, exponential, zone=(0, 1)):
-    """The content, the outflow and the leaks of slats that are moved one by one: of each what is left, what came in, and its slats."""
+    """The content, the outflow and the leaks of slats that are moved one by one: of each what is left, what came in, and its slats.
+
+    A list is what leaves in each unit of time.
+    """
 
     def leaking(place, left, entered, slats, time=0.0):
         zoned = [own for own in range(slats, 0, -1) if zone[0] <= (slats - own + 0.5) / slats <= zone[1]] or [1]
@@ -52,11 +55,15 @@ def move(times, inflow, length, fractions, content, *, exponential, zone=(0, 1))
 
     first = slats_of(0.0)
     belt, left = {}, 1.0
-    for place in range(first, 0, -1):
-        belt[place] = [(left, 1.0, first)]
-        left -= sum(leaking(place, left, 1.0, first))
-    scale = content / sum(own[0][0] for own in belt.values())
-    belt = {place: [(a * scale, b * scale, n) for a, b, n in own] for place, own in belt.items()}
+    if isinstance(content, list):
+        units = [min(int((place - 1) * DT), len(content) - 1) for place in range(1, first + 1)]
+        belt = {place: [(content[unit] * DT, content[unit] * DT, first)] for place, unit in enumerate(units, 1)}
+    else:
+        for place in range(first, 0, -1):
+            belt[place] = [(left, 1.0, first)]
+            left -= sum(leaking(place, left, 1.0, first))
+        scale = content / sum(own[0][0] for own in belt.values())
+        belt = {place: [(a * scale, b * scale, n) for a, b, n in own] for place, own in belt.items()}
     rows = []
     for time in times:
         before = sum(own[0] for slat in belt.values() for own in slat)
@@ -84,6 +91,9 @@ LENGTHS = {
 }
 
 
+CELLS = {"young one": 7, "2": 8}
+
+
 FRACTIONS = {
     "0": lambda _: 0,
     "0.3": lambda _: 0.3,
@@ -92,13 +102,14 @@ FRACTIONS = {
 }
 
 
-def check_slats(length, leaks, exponential, zone=(0, 1)):
+def check_slats(length, leaks, exponential, zone=(0, 1), content=40, text="", **more):
     marks = f"leak_start='{zone[0]}' leak_end='{zone[1]}'"
-    run = sd.simulate(read(conveyor(length, leaks=leaks, exponential=exponential, leak=marks)))
+    belt = conveyor(length, content=text or content, leaks=leaks, exponential=exponential, leak=marks)
+    run = sd.simulate(read(belt, **more))
     names = ["belt", "off", *(f"leak{n}" for n in range(len(leaks)))]
     fractions = [FRACTIONS[leak] for leak in leaks]
     expected = move(
-        run.time.values, lambda t: 10 + t, LENGTHS[length], fractions, 40, exponential=exponential, zone=zone
+        run.time.values, lambda t: 10 + t, LENGTHS[length], fractions, content, exponential=exponential, zone=zone
     )
     np.testing.assert_allclose([run[name].values.ravel() for name in names], expected, rtol=1e-12, atol=1e-12)
 
@@ -125,6 +136,32 @@ def test_the_fraction_of_a_leak_may_change(length, exponential):
 def test_leaks_may_be_in_a_part_of_the_length(length, zone, leaks, exponential):
     """In the slats whose middle is in it; in the last one if there is none."""
     check_slats(length, leaks, exponential, zone)
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+@pytest.mark.parametrize("leaks", [(), ("0.3", "0.05"), ("0.2 + STEP(0.3, 2) - STEP(0.45, 6)",)])
+@pytest.mark.parametrize("values", [[10, 20, 30, 5], [10, 20], [3, 2, 1, 2, 3, 9, 9]], ids=len)
+@pytest.mark.parametrize("length", ["4", "2.7", "0.1"])
+def test_the_first_content_may_be_a_list(length, values, leaks, exponential):
+    """Of what leaves in each unit of time, as isee's "Initializing Discrete Stocks" says; its last value counts again."""
+    check_slats(length, leaks, exponential, content=values, text="; ".join(map(str, values)))
+
+
+def test_a_list_stays_ahead_of_a_transit_time_that_changes():
+    """What was there at the start leaves by the first transit time."""
+    check_slats("4 - STEP(2, 3) + STEP(3, 7)", ("0.3",), exponential=True, content=[10, 20, 30, 5], text="10,20,30,5")
+
+
+def test_the_first_content_may_be_a_slice_of_an_array():
+    """One value for each unit of time, in the order of the labels."""
+    parts = "<dimensions><dim name='age'/></dimensions>"
+    cells = "".join(f"<element subscript='{label}'><eqn>{value}</eqn></element>" for label, value in CELLS.items())
+    alive = f"<aux name='alive'>{parts}{cells}</aux>"
+    belt = conveyor("3", content="alive[*]", leaks=("0.3",), exponential=True)
+    run = sd.simulate(read(alive + belt, dimensions={"age": [*CELLS]}))
+    listed = sd.simulate(read(conveyor("3", content="7, 8, 8", leaks=("0.3",), exponential=True)))
+    for name in ("belt", "off", "leak0"):
+        np.testing.assert_array_equal(run[name], listed[name])
 
 
 @pytest.mark.parametrize("exponential", [False, True])
@@ -209,9 +246,11 @@ def test_each_cell_is_a_conveyor_of_its_own():
 
 
 @pytest.mark.parametrize("exponential", [False, True])
-def test_vensim_gets_the_same_conveyor(exponential):
+@pytest.mark.parametrize("content", ["40", "20, 10, 3"])
+def test_vensim_gets_the_same_conveyor(content, exponential):
     """Its functions have all that a conveyor does."""
-    model = read(conveyor("2.7", leaks=["belt/99", "0.1"], exponential=exponential, parts="<capacity>45</capacity>"))
+    capacity = "<capacity>45</capacity>"
+    model = read(conveyor("2.7", content=content, leaks=["belt/99", "0.1"], exponential=exponential, parts=capacity))
     again = sd.model_from_text(sd.mdl_text(model))
     ours, theirs = sd.simulate(model), sd.simulate(again)
     for name in ("belt", "off", "leak0", "leak1", "in0"):
@@ -228,6 +267,9 @@ FAULTS = {
     conveyor(leaks=["0.1"], leak="leak_start='0.6' leak_end='0.5'"): "'leak0' leaks from no part of the conveyor",
     conveyor(leaks=["0.1"], leak="leak_start='here'"): "'leak0' leaks from no part of the conveyor",
     conveyor("2 + STEP(1, 2)", leaks=["0.1"], leak="leak_end='0.5'"): "changes with 'STEP' while only a part leaks",
+    conveyor(
+        content="1, 2", leaks=["0.1"], leak="leak_end='0.5'"
+    ): "'belt': a list of its first content is not supported where only a part of it leaks",
     conveyor(flow="spreadflow='even'"): "'in0' is spread over the conveyor",
     conveyor(
         "2 + STEP(1, 2)", leaks=["off/100"]
