@@ -29,6 +29,7 @@ from ..errors import Place
 from ..model import (
     Element,
     Equation,
+    Subscript,
     add,
     divide,
     key,
@@ -38,12 +39,13 @@ from ..model import (
     number,
     power,
 )
-from .declarations import NUMBER, Declarations
+from .declarations import NUMBER, Declarations, labels_of_element
 from .functions import TIMES, row
 from .limits import what_varies
-from .names import plain_name, quoted
+from .names import name_key, plain_name, quoted
 from .scope import Scope, Variable
-from .translation import flow_of, read_equation
+from .syntax import SyntaxProblemError, Term, parse_list
+from .translation import CellsNeededError, flow_of, read_equation
 from .tree import Node
 
 _ROLES: Mapping[str, str] = {
@@ -76,8 +78,8 @@ _NEARLY_HALF = 0.5 - 1e-9
 """So that a slat leaks whose middle is just where leaks begin."""
 _NEARLY_ONE = 1 - 1e-6
 """So that a slat that begins with a unit of time is in that unit."""
-_SLICE = re.compile(r"\s*([^\[\]]+)\[([^\[\]]*)\]\s*")
-"""An element or a slice of an array: its name and its subscripts."""
+FirstContent = dict[tuple[str, ...], tuple[Node, tuple[Term, ...]]]
+"""The equations of a first content that is listed, with their values, by the labels of their cell; without labels if it is of all."""
 _LEAST = 1e-15
 """The least part of a slat that is left in a step, for its logarithm."""
 
@@ -87,7 +89,7 @@ class Conveyor:
     """A conveyor: its stock, its flows by name, and the variables that its equations need besides, by their role.
 
     `zone` is where leaks begin and end, as parts of its length; `time_varies` and `leaks_vary` are whether its transit time and the
-    fractions of its leaks change during a run. `first` lists the first content by units of time; it is empty if there is one total.
+    fractions of its leaks change during a run. `first` is the first content by units of time; it is empty if there is one total.
     """
 
     stock: Variable
@@ -97,7 +99,7 @@ class Conveyor:
     leaks: Sequence[str]
     is_exponential: bool
     zone: tuple[float, float] = (0.0, 1.0)
-    first: Sequence[Node] = ()
+    first: FirstContent = field(default_factory=dict)
     added: dict[str, Variable] = field(default_factory=dict)
     time_varies: bool = False
     leaks_vary: bool = False
@@ -214,22 +216,22 @@ class _Belt:
 
     def listed(self) -> list[Expr]:
         """Write what leaves of the first content in each unit of time."""
-        parts = [part for node in self.conveyor.first for part in self.unrolled(node)]
-        values = [read_equation(replace(self.scope, node=part), part) for part in parts]
+        cells = self.conveyor.first
+        if () not in cells and not self.scope.is_cell:
+            raise CellsNeededError
+        equation, terms = cells[() if () in cells else self.scope.subscripts]
+        values = [read_equation(self.scope, equation, value) for term in terms for value in self.unrolled(term)]
         return [value if value.is_number else row("INITIAL", value) for value in values]
 
-    def unrolled(self, part: Node) -> Iterator[Node]:
+    def unrolled(self, term: Term) -> Iterator[Term]:
         """Yield a value of a list, or all those of a slice of an array."""
-        names, sliced = self.scope.names, _SLICE.fullmatch(part.text)
-        found = self.scope.find(sliced[1].strip()) if sliced else None
-        if sliced is None or found is None:
-            yield part
+        names, found = self.scope.names, self.scope.find(term.text) if term.subscripts else None
+        if found is None:
+            yield term
             return
-        dimensions, subscripts = names.variables[found].dimensions, [text.strip() for text in sliced[2].split(",")]
-        ranges = zip(dimensions, subscripts, strict=False)
-        labels = [names.subscripts[own].labels if text == "*" else (text,) for own, text in ranges]
-        for cell in product(*labels):
-            yield replace(part, text=f"{sliced[1]}[{', '.join(cell)}]")
+        pairs = zip(names.variables[found].dimensions, term.subscripts or (), strict=False)
+        for cell in product(*(_cells_of(own, dimension, names.subscripts) for dimension, own in pairs)):
+            yield replace(term, subscripts=cell)
 
     def steps(self) -> Expr:
         return row("INTEGER", add(divide(add(TIMES["time"], negate(TIMES["starttime"])), TIMES["dt"]), number(0.5)))
@@ -333,6 +335,14 @@ class _Belt:
         return divide(multiply(self.value(f"{leak} {_FRACTION}"), self.own(role)), row("MAX", S.One, self.asked()))
 
 
+def _cells_of(term: Term, dimension: str, ranges: Mapping[str, Subscript]) -> list[Term]:
+    """Return a subscript, or what `*` or `*:range` runs over."""
+    if term.kind != "all":
+        return [term]
+    inner = name_key(term.parts[0].text) if term.parts else dimension
+    return [Term("name", term.at, quoted(label)) for label in ranges[inner].keys] if inner in ranges else [term]
+
+
 _WRITTEN: Mapping[str, Callable[[_Belt], Expr]] = {
     _TIME: _Belt.sampled,
     _SLATS: _Belt.slats,
@@ -363,8 +373,8 @@ def find_conveyors(found: Declarations) -> list[Conveyor]:
         if (problem := _problem(stock, node, found)) is not None:
             place, what = problem
             found.fault(place, f"'{stock.name}': {what}")
-            for value in _first_values(stock.node)[:1]:  # so that the list is not a second fault
-                _set_equation(stock.node, value.text)
+            if _first_content(stock, found):  # the list is not a second fault
+                _set_equation(stock.node, "0")
             continue
         conveyor = _conveyor(stock, node, found)
         _declare(conveyor, found)
@@ -437,31 +447,34 @@ def _problem_of_leaks(outflows: Sequence[Variable]) -> tuple[Place, str] | None:
 def _problem_of_list(stock: Variable, found: Declarations) -> tuple[Place, str] | None:
     """Return what is wrong with a first content that is listed."""
     leaks = [flow for flow in _flows(stock, "outflow", found) if flow.node.find("leak") is not None]
-    if not _first_values(stock.node) or not leaks or _zone_of(leaks[0]) == (0.0, 1.0):
+    if not _first_content(stock, found) or not leaks or _zone_of(leaks[0]) == (0.0, 1.0):
         return None
     what = "a list of its first content is not supported where only a part of it leaks"
     return stock.node.place, f"{what}; write the total, which is then in equilibrium"
 
 
-def _first_values(node: Node) -> list[Node]:
-    """Return the values of a first content that is a list or a slice of an array; none if it is a total."""
-    equation = node.find("eqn")
-    if equation is None:
-        return []
-    values, depth, start = [], 0, 0
-    for at, sign in enumerate(equation.text):
-        depth += (sign in "([") - (sign in ")]")
-        if sign in ",;" and not depth:
-            values.append(equation.text[start:at])
-            start = at + 1
-    values.append(equation.text[start:])
-    sliced = _SLICE.fullmatch(equation.text)
-    is_list = len(values) > 1 or (sliced is not None and "*" in (text.strip() for text in sliced[2].split(",")))
-    return [replace(equation, text=value) for value in values] if is_list else []
+def _first_content(stock: Variable, found: Declarations) -> FirstContent:
+    """Return the values of a first content that is a list or a slice of an array; none if it is a total, or not in all cells."""
+    parts = [stock.node] if stock.node.text_of("eqn") else [*stock.node.all("element")]
+    listed: FirstContent = {}
+    for part in parts:
+        equation = part.find("eqn")
+        try:
+            terms = parse_list("" if equation is None else equation.text)
+        except SyntaxProblemError:
+            return {}
+        is_slice = terms[0].kind == "name" and any(own.kind == "all" for own in terms[0].subscripts or ())
+        if equation is None or (len(terms) == 1 and not is_slice):
+            return {}
+        labels = () if part is stock.node else labels_of_element(stock, part, found)
+        listed[labels or ()] = equation, terms
+    cells = product(*(found.subscripts[name].keys for name in stock.dimensions))
+    return listed if listed.keys() in ({()}, {*cells}) else {}
 
 
 def _set_equation(node: Node, text: str) -> None:
-    node.children[:] = [replace(part, text=text) if part.tag == "eqn" else part for part in node.children]
+    others = [part for part in node.children if part.tag not in ("eqn", "element")]
+    node.children[:] = [*others, Node("eqn", {}, node.place, text=text)]
 
 
 def _problem_of_inflow(flow: Variable) -> tuple[Place, str] | None:
@@ -477,7 +490,7 @@ def _conveyor(stock: Variable, node: Node, found: Declarations) -> Conveyor:
     (outflow,) = (flow.name for flow in outflows if flow.name not in leaks)
     inflows = [flow.name for flow in _flows(stock, "inflow", found)]
     zone = _zone_of(found.variables[key(leaks[0])]) if leaks else (0.0, 1.0)
-    is_exponential, first = node.is_set("exponential_leak"), _first_values(stock.node)
+    is_exponential, first = node.is_set("exponential_leak"), _first_content(stock, found)
     return Conveyor(stock, node, inflows, outflow, leaks, is_exponential, zone, first)
 
 

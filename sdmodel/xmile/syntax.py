@@ -7,7 +7,7 @@ name what was expected.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
@@ -87,11 +87,18 @@ def parse_expression(text: str) -> Term:
     SyntaxProblemError
         If the text is not an expression.
     """
+    return parse_list(text, separators=())[0]
+
+
+def parse_list(text: str, separators: Sequence[str] = (",", ";")) -> tuple[Term, ...]:
+    """Return the trees of expressions with separators between them, as `parse_expression` does that of one."""
     reader = _Reader(_tokens(without_comments(text)), len(text))
-    whole = reader.expression(0)
+    found = [reader.expression(0)]
+    while reader.accept(*separators):
+        found.append(reader.expression(0))
     if (left := reader.peek()) is not None:
         _stop(f"'{left.text}' does not belong here; write an operator before it, or delete it", left.at)
-    return whole
+    return tuple(found)
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -84,15 +84,15 @@ class LooseArrayError(UnsupportedError):
     """A whole array where a number is needed."""
 
 
-def read_equation(scope: Scope, node: Node) -> Expr:
-    """Return the expression in a node's text; what cannot be read is a fault and counts as zero."""
+def read_equation(scope: Scope, node: Node, term: Term | None = None) -> Expr:
+    """Return the expression in a node's text, or of a term in it; what cannot be read is a fault and counts as zero."""
     scope = replace(scope, node=node)
     if function := file_function(node.text):
         what = f"{function} reads a file, which a model in XMILE does not do here; open the .mdl file that it was made from"
         scope.names.fault(node.place_at(0), f"'{scope.owner.name}': {what}")
         return S.Zero
     try:
-        return translate(parse_expression(node.text), scope)
+        return translate(term or parse_expression(node.text), scope)
     except SyntaxProblemError as problem:
         scope.names.fault(node.place_at(problem.at), f"'{scope.owner.name}': {problem.what}")
     except LooseArrayError as problem:

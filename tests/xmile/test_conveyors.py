@@ -164,6 +164,18 @@ def test_the_first_content_may_be_a_slice_of_an_array():
         np.testing.assert_array_equal(run[name], listed[name])
 
 
+def test_each_cell_may_have_a_list():
+    """Its values are expressions; commas in comments, names and calls do not separate them."""
+    side = "<dimensions><dim name='Side'/></dimensions>"
+    lists = {"a": "{from, to} 1, MAX(1, 2), 3", "b": '4; 2*5; "k, or so"'}
+    cells = "".join(f"<element subscript='{label}'><eqn>{own}</eqn></element>" for label, own in lists.items())
+    text = conveyor("3", inflows=["0"], of=side).replace("<eqn>40</eqn>", cells)
+    named = "<aux name='&quot;k, or so&quot;'><eqn>6</eqn></aux>"
+    run = sd.simulate(read(text + named, dimensions={"Side": ["a", "b"]}))
+    assert run["off"].sel(time=slice(0, 3)).values.T.tolist() == [[1, 1, 2, 2, 3, 3, 0], [4, 4, 10, 10, 6, 6, 0]]
+    assert run["belt"].values[0].tolist() == [6, 20]
+
+
 @pytest.mark.parametrize("exponential", [False, True])
 def test_the_steady_state_is_the_published_one(exponential):
     """As in isee's "Steady-State Initialization of Conveyors" (25 May 2010): nothing changes with that content."""
