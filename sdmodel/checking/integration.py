@@ -22,6 +22,8 @@ _STAGES = {
     **dict.fromkeys(("SMOOTH3", "SMOOTH3I", "DELAY3", "DELAY3I"), 3),
 }
 """The number of stages into which a function splits its delay time, its second argument."""
+_ORDERED = frozenset({"DELAY N", "SMOOTH N"})
+"""The functions whose fourth argument is their number of stages; a run lowers it, and says so, to fit the first delay time."""
 _FEWEST_STEPS = 2.0
 """Minimum number of steps per stage: Euler's method oscillates below two (Sterman 2000, appendix A)."""
 
@@ -106,10 +108,14 @@ def find_short_delays(checked: CheckedModel) -> Iterator[Finding]:
     if not math.isfinite(step) or step <= 0:
         return
     for element, equation, expression in checked.equations:
-        calls = (part for part in walk(expression) if isinstance(part, VensimFunction) and part.name in _STAGES)
-        delays = [(call.args[1], _STAGES[call.name]) for call in calls]
-        for time, stages in [*delays, *_drains(checked, expression)]:
-            value = _shortest(checked, time)
+        calls = [part for part in walk(expression) if isinstance(part, VensimFunction)]
+        delays = [(call.args[1], _STAGES[call.name]) for call in calls if call.name in _STAGES]
+        ordered = [call for call in calls if call.name in _ORDERED and call.args[3].is_Number]
+        constant = [*delays, *_drains(checked, expression)]
+        varying = [*delays, *((call.args[1], int(call.args[3])) for call in ordered)]
+        shortest = [(time, stages, _shortest(checked, time)) for time, stages in constant]
+        shortest += [(time, stages, _shortest_in_run(checked, time)) for time, stages in varying]
+        for time, stages, value in shortest:
             if value / stages >= _FEWEST_STEPS * step * (1 - 1e-9):
                 continue
             name = "its delay time" if time.is_Number else f"'{checked.model.elements[split_reference(time)[0]].name}'"
@@ -144,7 +150,7 @@ def _is_time(checked: CheckedModel, divisor: Expr) -> bool:
 
 
 def _shortest(checked: CheckedModel, time: Expr) -> float:
-    """Return the smallest value of a number or a constant, or infinity for what changes."""
+    """Return the smallest value of a number or a constant, or infinity for what is computed."""
     if time.is_Number:
         return float(time)
     if not isinstance(time, Symbol | Indexed):
@@ -154,3 +160,12 @@ def _shortest(checked: CheckedModel, time: Expr) -> float:
     exact = constants.get(Cell(name, labels))
     own = [value for cell, value in constants.items() if cell.key == name] if exact is None else [exact]
     return min(own, default=math.inf)
+
+
+def _shortest_in_run(checked: CheckedModel, time: Expr) -> float:
+    """Return the smallest finite value of a computed variable in the base run, or infinity for anything else."""
+    name = split_reference(time)[0] if isinstance(time, Symbol | Indexed) else ""
+    if name not in checked.keys or any(cell.key == name for cell in checked.plan.constants):
+        return math.inf
+    values = checked.values(checked.base_run, name)
+    return float(values[np.isfinite(values)].min(initial=math.inf))

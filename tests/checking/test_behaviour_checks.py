@@ -312,6 +312,17 @@ def test_tables_that_end_turn_or_leave_their_graph_are_reported(equations: str, 
     assert bool(_found(tiny_model(equations), rule)) is is_reported
 
 
+@pytest.mark.parametrize(
+    "call", ["SMOOTH(Time, t)", "DELAY3(Time, t)", "DELAY N(Time, t, 0, 3)", "SMOOTH N(Time, t, 0, 3)"]
+)
+@pytest.mark.parametrize(("fall", "is_reported"), [(0, False), (9.8, True)])
+def test_computed_delay_time_that_becomes_too_short_is_reported(call: str, fall: float, *, is_reported: bool):
+    """The delay time is long enough at the start, and falls below two steps per stage during the run."""
+    found = _found(tiny_model(f"t = 10 - STEP({fall}, 1)\nx = {call}"), "time-constant")
+    assert [finding.numbers["value"] for finding in found] == (pytest.approx([0.2]) if is_reported else [])
+    assert all("'t' is 0.2" in finding.message for finding in found)
+
+
 @pytest.mark.parametrize("time", ["0", "-3"])
 def test_delay_time_must_be_positive(time: str):
     """No TIME STEP is short enough for a delay of zero or less."""
