@@ -50,7 +50,7 @@ from .tree import Node
 
 _ROLES: Mapping[str, str] = {
     "leak fraction": "the fraction that leaks, per unit of time if the leak is exponential",
-    "transit time": "the transit time when it was last sampled",
+    "transit time": "the time from its beginning to its end; if it is sampled, at the last sample",
     "slats": "the number of time steps in the transit time",
     "first inflow": "the inflow before the start that has left the first content",
     "mean inflow": "the mean of what came in on the slats that leak",
@@ -65,12 +65,14 @@ _ROLES: Mapping[str, str] = {
     "first content": "what is on it at the start",
     "first outflow": "what leaves of the first content, before leaks",
     "steps": "the number of time steps since the start",
+    "unit of time": "1, which gives the units of a list",
+    "unit of content": "1, which gives numbers in a list their units",
     "leaked": "the sum of what has leaked in each time step of the first content; of an exponential leak the logarithm",
 }
 """The variables that are added, by what comes after the name of a leak or a conveyor, and what each is."""
 (
     _FRACTION, _TIME, _SLATS, _FIRST, _MEAN_INFLOW, _MEAN_LEAK, _CAPACITY, _MOST, _BEFORE, _AFTER, _ENTERING, _LEAVING, _CONTENT,
-    _FIRST_CONTENT, _FIRST_OUTFLOW, _STEPS, _LEAKED,
+    _FIRST_CONTENT, _FIRST_OUTFLOW, _STEPS, _PERIOD, _ONE, _LEAKED,
 ) = _ROLES  # fmt: skip
 _SHOWN = (_TIME, _CAPACITY, _MOST)
 """Those of a conveyor that mean something to a user of the model, as the fractions of leaks do; the others are hidden."""
@@ -115,7 +117,7 @@ class Conveyor:
         for leak in self.leaks:
             yield key(leak), self.reader(_Belt.leak, leak)
         for role, write in _WRITTEN.items():
-            if role in self.added:
+            if role in self.added and self.added[role].node.find("eqn") is None:
                 yield self.added[role].key, self.reader(write)
 
     def reader(self, write: Callable[..., Expr], *arguments: str) -> Callable[[Scope], Expr]:
@@ -215,13 +217,13 @@ class _Belt:
         return row("INITIAL", divide(self.own(), full))
 
     def listed(self) -> list[Expr]:
-        """Write what leaves of the first content in each unit of time."""
+        """Write the amounts that leave of the first content in each unit of time."""
         cells = self.conveyor.first
         if () not in cells and not self.scope.is_cell:
             raise CellsNeededError
         equation, terms = cells[() if () in cells else self.scope.subscripts]
         values = [read_equation(self.scope, equation, value) for term in terms for value in self.unrolled(term)]
-        return [value if value.is_number else row("INITIAL", value) for value in values]
+        return [multiply(value, self.own(_ONE)) if value.is_number else row("INITIAL", value) for value in values]
 
     def unrolled(self, term: Term) -> Iterator[Term]:
         """Yield a value of a list, or all those of a slice of an array."""
@@ -238,7 +240,7 @@ class _Belt:
 
     def first_slats(self, units: int) -> Expr:
         """Write the number of slats, at the start, that leave within the first units of time."""
-        slats = add(divide(number(units), TIMES["dt"]), number(_NEARLY_ONE))
+        slats = add(divide(multiply(number(units), self.own(_PERIOD)), TIMES["dt"]), number(_NEARLY_ONE))
         return row("MIN", row("INITIAL", self.slats()), row("INTEGER", slats))
 
     def first_content(self) -> Expr:
@@ -246,7 +248,7 @@ class _Belt:
         values = self.listed()
         ends = [S.Zero, *map(self.first_slats, range(1, len(values))), row("INITIAL", self.slats())]
         lengths = (add(end, negate(start)) for start, end in pairwise(ends))
-        return multiply(TIMES["dt"], add(*map(multiply, values, lengths)))
+        return multiply(divide(TIMES["dt"], self.own(_PERIOD)), add(*map(multiply, values, lengths)))
 
     def first_outflow(self) -> Expr:
         """Write what leaves of a first content that is listed, by bisection of the list."""
@@ -260,7 +262,7 @@ class _Belt:
             return row("IF THEN ELSE", is_before, chosen(start, middle), chosen(middle, end))
 
         is_first = row("<", steps, row("INITIAL", self.slats()))
-        return row("IF THEN ELSE", is_first, chosen(0, len(values)), S.Zero)
+        return row("IF THEN ELSE", is_first, divide(chosen(0, len(values)), self.own(_PERIOD)), S.Zero)
 
     def leaked(self) -> Expr:
         return row("INTEG", divide(self.leaking(), TIMES["dt"]), S.Zero)
@@ -293,7 +295,8 @@ class _Belt:
         """Write what comes out of the slats that leak."""
         before = S.Zero if self.conveyor.first else self.own(_FIRST)
         if not self.conveyor.leaks_vary:
-            return self.delayed(multiply(self.to_leaks(), self.kept()), multiply(before, self.kept()))
+            left = S.Zero if self.conveyor.first else multiply(before, self.kept())
+            return self.delayed(multiply(self.to_leaks(), self.kept()), left)
         leaked = add(self.own(_MEAN_LEAK), divide(self.newly_leaking(), self.leaking_slats()))
         kept = add(S.One, negate(leaked))
         if self.conveyor.is_exponential:
@@ -358,6 +361,8 @@ _WRITTEN: Mapping[str, Callable[[_Belt], Expr]] = {
     _FIRST_CONTENT: _Belt.first_content,
     _FIRST_OUTFLOW: _Belt.first_outflow,
     _STEPS: _Belt.steps,
+    _PERIOD: lambda _: S.One,
+    _ONE: lambda _: S.One,
     _LEAKED: _Belt.leaked,
 }
 
@@ -506,6 +511,9 @@ def _declare(conveyor: Conveyor, found: Declarations) -> None:
         conveyor.added[role] = _variable(role, conveyor.stock, (), found)
     if (total := conveyor.added.get(_FIRST_CONTENT)) is not None:
         _set_equation(conveyor.stock.node, quoted(total.name))
+    length, time = conveyor.node.find("len"), key(f"{conveyor.stock.name} {_TIME}")
+    if _TIME not in conveyor.added and length and re.fullmatch(NUMBER, length.text) and time not in found.variables:
+        conveyor.added[_TIME] = _variable(_TIME, conveyor.stock, [replace(length, tag="eqn")], found)
     for tag, role in (("capacity", _CAPACITY), ("in_limit", _MOST)):
         part = conveyor.node.find(tag)
         if part is not None and part.text.strip().lower() not in ("", "inf"):
@@ -536,7 +544,7 @@ def _roles(conveyor: Conveyor) -> Iterator[str]:
         elif conveyor.is_partial:
             yield _CONTENT
     if conveyor.first:
-        yield from (_FIRST_CONTENT, _FIRST_OUTFLOW, _STEPS)
+        yield from (_FIRST_CONTENT, _FIRST_OUTFLOW, _STEPS, _PERIOD, _ONE)
 
 
 def _variable(role: str, of: Variable, parts: Sequence[Node], found: Declarations) -> Variable:

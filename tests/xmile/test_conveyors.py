@@ -1,10 +1,13 @@
 """Conveyors, against slats that are moved one by one, and the steady states that isee publishes."""
 
+import re
+
 import numpy as np
 import pytest
 
 import sdmodel as sd
 from sdmodel.errors import ModelError
+from sdmodel.model import check_units
 from sdmodel.testing import build_xmile
 from sdmodel.xmile import read_xmile
 
@@ -162,6 +165,32 @@ def test_the_first_content_may_be_a_slice_of_an_array():
     listed = sd.simulate(read(conveyor("3", content="7, 8, 8", leaks=("0.3",), exponential=True)))
     for name in ("belt", "off", "leak0"):
         np.testing.assert_array_equal(run[name], listed[name])
+
+
+@pytest.mark.parametrize("exponential", [False, True])
+@pytest.mark.parametrize("leaks", [(), ("0.1",), ("0.1 + STEP(0.1, 3)",)])
+@pytest.mark.parametrize("content", ["60", "10, 20, 30", "held, 2*held"])
+@pytest.mark.parametrize("length", ["3", "wait"])
+def test_units_are_those_of_the_stock(length, content, leaks, exponential):
+    """What a conveyor adds has no faults of units; a number in a list has those of the stock, and a transit time those of time."""
+    text = conveyor(length, content=content, inflows=["10"], leaks=leaks, exponential=exponential)
+    text = text.replace("</eqn>", "</eqn><units>people</units>", 1)
+    text = re.sub(r"(<flow[^>]*>.*?)</flow>", r"\1<units>people/Year</units></flow>", text)
+    text += (
+        "<aux name='wait'><eqn>3</eqn><units>Year</units></aux><aux name='held'><eqn>9</eqn><units>people</units></aux>"
+    )
+    specs = SPECS.replace("method", "time_units='Year' method")
+    report = check_units(read_xmile(build_xmile(text, specs=specs).encode(), "belt.xmile"))
+    assert report.mismatches == ()
+
+
+def test_a_transit_time_in_numbers_is_a_constant():
+    """So that it can be a lever; one that the model calls so itself stays."""
+    model = read(conveyor("3", inflows=["10"], content="30"))
+    run = sd.simulate(model, {"belt transit time": 2})
+    np.testing.assert_array_equal(run["off"], np.where(run["time"] < 2, 15, 10))
+    own = read(conveyor("3") + "<aux name='belt transit time'><eqn>99</eqn></aux>")
+    assert float(sd.simulate(own)["belt_transit_time"]) == 99
 
 
 def test_each_cell_may_have_a_list():
